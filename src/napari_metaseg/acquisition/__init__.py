@@ -1,0 +1,1 @@
+"""How an image was taken: the record, the fields that networks see, and the cohort table."""

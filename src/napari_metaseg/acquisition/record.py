@@ -1,0 +1,139 @@
+"""The acquisition record: how one image was taken, each value with where it came from.
+
+Names follow the OME data model (https://docs.openmicroscopy.org/ome-model/), units stand in the
+names. A record is frozen; an edit makes a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+Value = float | bool | str
+Source = Literal["file", "user", "inferred", "missing"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value of a record.
+
+    `value` None is unknown (never 0 or "Other"); `path` says where in the file (or table, sidecar,
+    widget) it stands; `original` is what stood there before conversion or edit.
+    """
+
+    value: Value | None = None
+    source: Source = "missing"
+    path: str | None = None
+    original: Value | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+
+MISSING = Field()
+
+IMAGE_FIELDS = (
+    "objective_nominal_magnification",
+    "total_magnification",
+    "lens_na",
+    "immersion",
+    "refractive_index",
+    "pixel_size_x_um",
+    "pixel_size_y_um",
+    "pixel_size_z_um",
+    "detector",
+    "microscope",
+    "acquired_at",
+)
+CHANNEL_FIELDS = (
+    "acquisition_mode",
+    "contrast_method",
+    "illumination_type",
+    "exposure_time_ms",
+    "excitation_nm",
+    "emission_nm",
+    "binning",
+    "z_offset_um",
+)
+
+
+@dataclass(frozen=True)
+class ChannelRecord:
+    """One channel: its name and the `CHANNEL_FIELDS` that are known."""
+
+    name: str
+    fields: Mapping[str, Field] = field(default_factory=dict)
+
+    def get(self, name: str) -> Field:
+        """The field of that name, or `MISSING`."""
+        return self.fields.get(name, MISSING)
+
+
+@dataclass(frozen=True)
+class PlaneRecord:
+    """One plane, where something varies from plane to plane (zero-based indices)."""
+
+    c: int
+    z: int
+    t: int
+    position_z_um: float | None = None
+    exposure_time_ms: float | None = None
+    plane_offset_um: float | None = None
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two statements about the acquisition that cannot both hold; both are kept."""
+
+    fields: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class AcquisitionRecord:
+    """How one image was taken.
+
+    `fields` holds the `IMAGE_FIELDS` that are known. `declared` holds condition fields (see
+    `condition.py`) and free fields that a person, a cohort table or a sidecar stated outright; they
+    win over what the file says. `reported` are conflicts that the reader itself found.
+    """
+
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    channels: tuple[ChannelRecord, ...] = ()
+    planes: tuple[PlaneRecord, ...] = ()
+    declared: Mapping[str, Field] = field(default_factory=dict)
+    reported: tuple[Conflict, ...] = ()
+
+    def get(self, name: str) -> Field:
+        """The image field of that name, or `MISSING`."""
+        return self.fields.get(name, MISSING)
+
+    def channel(self, index: int) -> ChannelRecord:
+        """The channel at `index`, or an empty one where the file described none."""
+        return self.channels[index] if index < len(self.channels) else ChannelRecord(name="")
+
+    def plane(self, c: int, z: int, t: int) -> PlaneRecord | None:
+        """The plane entry of that channel, z and time, or None."""
+        return next((p for p in self.planes if (p.c, p.z, p.t) == (c, z, t)), None)
+
+    def declare(
+        self,
+        values: Mapping[str, Value | None],
+        *,
+        source: Source = "user",
+        path: str | None = None,
+    ) -> AcquisitionRecord:
+        """A record in which `values` (condition or free fields) are stated outright.
+
+        None takes a statement back, so that the file's own value shows again.
+        """
+        declared = dict(self.declared)
+        for name, value in values.items():
+            declared.pop(name, None)
+            if value is not None:
+                declared[name] = Field(value, source, path, original=value)
+        return replace(self, declared=MappingProxyType(declared))

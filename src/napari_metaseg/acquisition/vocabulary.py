@@ -1,0 +1,59 @@
+"""The words for categories: OME's where OME has one, in the forms that networks and people see."""
+
+from __future__ import annotations
+
+MODALITIES = ("fluorescence", "brightfield", "phase contrast", "DIC", "DPC", "darkfield")
+IMMERSIONS = ("Air", "Water", "Oil", "Glycerol", "Multi")
+PLANES = ("upper", "lower")
+
+_MODALITY_BY_WORD = {
+    "fluorescence": "fluorescence",
+    "brightfield": "brightfield",
+    "phase": "phase contrast",
+    "phase contrast": "phase contrast",
+    "dic": "DIC",
+    "differential interference contrast": "DIC",
+    "dpc": "DPC",
+    "differential phase contrast": "DPC",
+    "darkfield": "darkfield",
+}
+_IMMERSION_BY_WORD = {"dry": "Air", "multi immersion": "Multi"} | {i.lower(): i for i in IMMERSIONS}
+_FLUORESCENT_MODES = {
+    "laserscanningconfocalmicroscopy",
+    "spinningdiskconfocal",
+    "multiphotonmicroscopy",
+    "totalinternalreflection",
+    "fluorescencelifetime",
+    "structuredillumination",
+    "fluorescencecorrelationspectroscopy",
+    "spim",
+}
+
+
+def modality_of(word: str) -> str:
+    """The vocabulary's modality for a word in any case; a word of its own is kept as it stands."""
+    clean = " ".join(word.replace("_", " ").replace("-", " ").split())
+    return _MODALITY_BY_WORD.get(clean.lower(), clean)
+
+
+def immersion_of(word: str) -> str:
+    """The vocabulary's immersion medium for a word in any case, or the word itself."""
+    clean = " ".join(word.split())
+    return _IMMERSION_BY_WORD.get(clean.lower(), clean)
+
+
+def modality_from_ome(
+    contrast_method: str | None, illumination_type: str | None, acquisition_mode: str | None
+) -> tuple[str, str] | None:
+    """The modality that OME's three channel words give, with the word it came from.
+
+    ContrastMethod decides; without it Epifluorescence or a mode that only fluorescence has does;
+    Transmitted light alone does not tell brightfield from phase contrast or DIC, so it is unknown.
+    """
+    if contrast_method and contrast_method.lower() not in {"other", "unknown"}:
+        return modality_of(contrast_method), f"ContrastMethod {contrast_method}"
+    if illumination_type and illumination_type.lower() == "epifluorescence":
+        return "fluorescence", f"IlluminationType {illumination_type}"
+    if acquisition_mode and acquisition_mode.lower() in _FLUORESCENT_MODES:
+        return "fluorescence", f"AcquisitionMode {acquisition_mode}"
+    return None
