@@ -6,10 +6,10 @@ Columns: `image`, `labels`, `label_kind`, `split`, `group`, the condition fields
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from napari_metaseg.acquisition.condition import CONDITION_FIELDS, parse_value
 from napari_metaseg.acquisition.record import Value
@@ -74,7 +74,7 @@ def read_cohort(path: Path, *, extra_fields: Sequence[str] = ()) -> tuple[Cohort
         raise InputError(f"the cohort table {path} has no rows", way_out="Add one row per image")
     names = [n for n in (*CONDITION_FIELDS, *extra_fields) if n in table.columns]
     rows = (
-        _parse_row(dict(row), path.parent, names, line)
+        _parse_row(row, path.parent, names, line)
         for line, row in enumerate(table.to_dict("records"), start=2)
     )
     return tuple(rows)
@@ -100,7 +100,9 @@ def _read_table(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def _parse_row(row: Mapping[str, str], folder: Path, names: Iterable[str], line: int) -> CohortRow:
+def _parse_row(
+    row: Mapping[Hashable, object], folder: Path, names: Iterable[str], line: int
+) -> CohortRow:
     cells = {str(key): str(value).strip() for key, value in row.items()}
     image = cells["image"]
     if not image:
@@ -120,7 +122,7 @@ def _parse_row(row: Mapping[str, str], folder: Path, names: Iterable[str], line:
     return CohortRow(
         image=folder / image,
         labels=folder / cells["labels"] if cells.get("labels") else None,
-        label_kind=cast(LabelKind, kind),
+        label_kind=kind,
         split=cells.get("split", ""),
         group=cells.get("group", ""),
         sample=cells.get("sample", ""),
@@ -145,7 +147,7 @@ def _parse_index(name: str, text: str, line: int) -> int | None:
 
 
 def write_cohort(rows: Sequence[CohortRow], path: Path) -> None:
-    """Write rows as a cohort CSV with paths relative to it; the file appears whole or not at all."""
+    """Write rows as a cohort CSV with paths relative to it, whole or not at all."""
     import os
 
     import pandas as pd

@@ -145,7 +145,7 @@ def condition_values(fields: Mapping[str, Field]) -> dict[str, Value]:
 
 
 def domain_label(condition: Condition, by: tuple[str, ...] | None = None) -> str:
-    """A short label for people, such as `brightfield · 20x · 40 ms`; "unknown" if nothing is known."""
+    """A short label such as `brightfield · 20x · 40 ms`, or "unknown"."""
     order = by or ("modality", "magnification", "exposure_ms", "plane_offset_um", "immersion")
     parts = [_with_unit(name, condition[name]) for name in order if name in condition]
     return " · ".join(parts) or "unknown"
@@ -213,9 +213,9 @@ def _exposure(record: AcquisitionRecord, c: int, z: int | None, t: int) -> Field
 def _plane_offset(record: AcquisitionRecord, c: int, z: int | None, t: int) -> Field:
     """The plane's signed distance from focus.
 
-    A stated offset counts as the file's. A stage position is not an offset, unless the positions of
-    the stack run from below zero to above it through a plane at exactly zero: then zero is taken for
-    the focus, and the value is marked as inferred.
+    A stated offset counts as the file's. A stage position is not an offset, unless the positions
+    of the stack run from below zero to above it through a plane at exactly zero: then zero is
+    taken for the focus, and the value is marked as inferred.
     """
     planes = [p for p in record.planes if p.c == c and p.t == t]
     here = [p for p in planes if z is None or p.z == z]
@@ -236,7 +236,7 @@ def _plane_offset(record: AcquisitionRecord, c: int, z: int | None, t: int) -> F
 def depth_of_field_um(record: AcquisitionRecord) -> float | None:
     """λ·n/NA² with λ = 0.55 µm and n from the record (1 where unknown), or None without an NA.
 
-    Source: the wave-optical term of the depth of field, e.g. Inoué & Spring, Video Microscopy, 1997.
+    Source: the wave-optical term in Inoué & Spring, Video Microscopy, 2nd ed. 1997.
     """
     na = record.get("lens_na").value
     if not isinstance(na, float) or na <= 0:
