@@ -105,8 +105,8 @@ def _torch_constraint(requirement: str) -> list[str | Path]:
 
 
 def _pip(python: Path, *arguments: str | Path) -> bool:
-    common = ("--quiet", "--disable-pip-version-check", "--no-input")
-    print("pip install", *(a for a in arguments), flush=True)
+    common = ("-qq", "--disable-pip-version-check", "--no-input")
+    print("pip install", *arguments, flush=True)
     return _run(python, "-m", "pip", "install", *common, *arguments)
 
 
