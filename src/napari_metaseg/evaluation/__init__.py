@@ -1,0 +1,1 @@
+"""How good a prediction is: overlap, objects, intervals, domains, and the report."""
