@@ -1,0 +1,208 @@
+"""One condition field as networks see it: its numbers, its presence mark, and what was trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Kind
+from napari_metaseg.acquisition.record import Value
+from napari_metaseg.conditioning.encodings import (
+    Encoding,
+    encode_number,
+    encoded_size,
+    thermometer_levels,
+)
+from napari_metaseg.errors import InputError
+
+Transform = Literal["log2", "log10", "linear"]
+Outside = Literal["clamp", "extrapolate"]
+
+_TRANSFORMS: dict[str, Transform] = {
+    "magnification": "log2",
+    "pixel_size_um": "log2",
+    "exposure_ms": "log10",
+}
+_SAME = 0.01
+"""Relative difference below which two numbers are one trained value."""
+
+
+class FieldEncoding(BaseModel):
+    """How one field becomes numbers, fitted on the training values.
+
+    A float is transformed and scaled so that the trained range becomes [-1, 1]; a truth value
+    becomes -1 or 1; a text one-hot over `categories`. The last number of a field is its presence
+    mark: 1 where the value is known, and all numbers are 0 where it is not.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: Kind
+    transform: Transform = "linear"
+    encoding: Encoding = "value"
+    outside: Outside = "clamp"
+    centre: float = 0.0
+    scale: float = 1.0
+    categories: tuple[str, ...] = ()
+    trained_min: float | None = None
+    trained_max: float | None = None
+    trained_values: tuple[bool, ...] | tuple[float, ...] | tuple[str, ...] = ()
+    """Every distinct training value in order; floats closer than 1 % count as one."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers the field takes, its presence mark included."""
+        if self.kind == "float":
+            return encoded_size(self.encoding, self._levels) + 1
+        return (len(self.categories) if self.kind == "text" else 1) + 1
+
+    def encode(self, value: Value | None) -> list[float]:
+        """The field's numbers; zeros for None and for a value whose category was never trained."""
+        if value is None or not self.trained(value):
+            return [0.0] * self.size
+        if self.kind == "float":
+            return [*encode_number(self.encoding, self._inside(value), self._levels), 1.0]
+        if self.kind == "bool":
+            return [1.0 if value else -1.0, 1.0]
+        return [float(category == as_text(value)) for category in self.categories] + [1.0]
+
+    def trained(self, value: Value) -> bool:
+        """Whether training saw this category; every number counts as seen.
+
+        Raises `InputError` for a value that is not of the field's kind.
+        """
+        if self.kind == "float":
+            self.scaled(value)
+            return True
+        if self.kind == "bool":
+            return self._as_bool(value) in self.trained_values
+        return as_text(value) in self.categories
+
+    def scaled(self, value: Value) -> float:
+        """The transformed number, scaled so that the trained range is [-1, 1]."""
+        return (transformed(self.name, value, self.transform) - self.centre) / self.scale
+
+    def _inside(self, value: Value) -> float:
+        z = self.scaled(value)
+        return z if self.outside == "extrapolate" else max(-1.0, min(1.0, z))
+
+    def _as_bool(self, value: Value) -> bool:
+        if not isinstance(value, bool):
+            raise InputError(f"{self.name} must be true or false", got=repr(value))
+        return value
+
+    @cached_property
+    def _levels(self) -> tuple[float, ...]:
+        return thermometer_levels([self.scaled(value) for value in self.trained_values])
+
+    @property
+    def trained_text(self) -> str:
+        """The trained values or their range, for people: "5, 10, 20, 40" or "2 to 31"."""
+        if self.kind != "float" or len(self.trained_values) <= 8:
+            return ", ".join(as_text(value) for value in self.trained_values)
+        return f"{self.trained_min:g} to {self.trained_max:g}"
+
+    def notice(self, value: Value | None) -> str | None:
+        """One plain sentence where prediction leaves what was trained, else None."""
+        if value is None:
+            return f"{self.name} is unknown; the prediction does without it"
+        if not self.trained(value):
+            return f"{self.name} '{as_text(value)}' was never seen in training; treated as unknown"
+        return self._number_notice(value) if self.kind == "float" else None
+
+    def _number_notice(self, value: Value) -> str | None:
+        number, low, high = float(value), self.trained_min, self.trained_max
+        if any(_same(number, float(seen)) for seen in self.trained_values):
+            return None
+        shown = self._with_unit(number)
+        if low is not None and high is not None and not low <= number <= high:
+            edge = self._with_unit(low if number < low else high)
+            done = f"{edge} is used" if self.outside == "clamp" else "the network extrapolates"
+            return f"{self.name} {shown} is outside the trained range ({low:g} to {high:g}); {done}"
+        if len(self.trained_values) > 8:
+            return None
+        return f"{self.name} {shown} lies between trained values ({self.trained_text})"
+
+    def _with_unit(self, number: float) -> str:
+        unit = CONDITION_FIELDS[self.name].unit if self.name in CONDITION_FIELDS else ""
+        return f"{number:g}{unit}" if unit in ("", "x") else f"{number:g} {unit}"
+
+
+def fit_field(
+    name: str, values: Sequence[Value], encoding: Encoding = "value", outside: Outside = "clamp"
+) -> FieldEncoding:
+    """The field fitted on its known training values (at least one)."""
+    kind = _kind(name, values)
+    if kind == "text":
+        categories = tuple(sorted({as_text(value) for value in values}))
+        return FieldEncoding(name=name, kind=kind, categories=categories, trained_values=categories)
+    if kind == "bool":
+        seen = tuple(sorted({bool(value) for value in values}))
+        return FieldEncoding(name=name, kind=kind, trained_values=seen)
+    transform = _TRANSFORMS.get(name, "linear")
+    numbers = _distinct(values)
+    low, high = (transformed(name, number, transform) for number in (numbers[0], numbers[-1]))
+    return FieldEncoding(
+        name=name,
+        kind=kind,
+        transform=transform,
+        encoding=encoding,
+        outside=outside,
+        centre=(low + high) / 2,
+        scale=(high - low) / 2 or 1.0,
+        trained_min=numbers[0],
+        trained_max=numbers[-1],
+        trained_values=numbers,
+    )
+
+
+def transformed(name: str, value: Value, transform: Transform) -> float:
+    """The number after its transform; `InputError` if it has none."""
+    if isinstance(value, bool | str) or not math.isfinite(value):
+        raise InputError(f"{name} must be a finite number", got=repr(value))
+    if transform == "linear":
+        return float(value)
+    if value <= 0:
+        raise InputError(f"{name} must be above 0", got=f"{value:g}")
+    return math.log2(value) if transform == "log2" else math.log10(value)
+
+
+def as_text(value: Value) -> str:
+    """A value as a category or for people: numbers without needless digits, "yes" and "no"."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _kind(name: str, values: Sequence[Value]) -> Kind:
+    """A known field's own kind; a free field's is text unless all values are of one other kind."""
+    if name in CONDITION_FIELDS:
+        return CONDITION_FIELDS[name].kind
+    if all(isinstance(value, bool) for value in values):
+        return "bool"
+    numbers = all(isinstance(v, float | int) and not isinstance(v, bool) for v in values)
+    return "float" if numbers else "text"
+
+
+def _distinct(values: Sequence[Value]) -> tuple[float, ...]:
+    """The numbers in rising order, the first of each run that is the same within 1 %."""
+    found: list[float] = []
+    ordered = sorted(float(value) for value in values)
+    for number in ordered[:-1]:
+        if not found or not _same(number, found[-1]):
+            found.append(number)
+    highest = ordered[-1]
+    if len(found) > 1 and _same(highest, found[-1]):
+        found.pop()
+    elif found and _same(highest, found[-1]):
+        return (found[0],)
+    return (*found, highest)
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= _SAME * max(abs(a), abs(b))
