@@ -10,7 +10,7 @@ def test_fewer_than_two_groups_give_no_interval():
 
 
 def test_the_interval_is_fixed_by_values_and_seed_not_by_their_order():
-    values, groups = [0.1, 0.5, 0.7, 0.9], ["a", "b", "b", "c"]
+    values, groups = [0.1, 0.5, 0.7, 0.9, 0.33, 0.42, 0.77], list("abbcdef")
     there = bootstrap_interval(values, groups, seed=3)
     assert there == bootstrap_interval(values, groups, seed=3)
     assert there == pytest.approx(bootstrap_interval(values[::-1], groups[::-1], seed=3))
