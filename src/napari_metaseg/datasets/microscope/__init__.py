@@ -1,0 +1,1 @@
+"""The virtual microscope: specimens in µm, known optics, image files with their ground truth."""
