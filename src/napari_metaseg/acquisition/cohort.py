@@ -80,6 +80,11 @@ def read_cohort(path: Path, *, extra_fields: Sequence[str] = ()) -> tuple[Cohort
     return tuple(rows)
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The columns of a cohort table, as they stand."""
+    return tuple(str(name) for name in _read_table(path).columns)
+
+
 def _read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 

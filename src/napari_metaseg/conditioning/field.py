@@ -87,6 +87,15 @@ class FieldEncoding(BaseModel):
         """The transformed number, scaled so that the trained range is [-1, 1]."""
         return (transformed(self.name, value, self.transform) - self.centre) / self.scale
 
+    def widened(self, factor: float) -> FieldEncoding:
+        """The field with its trained range stretched by `factor` (at least 1) both ways."""
+        if self.trained_min is None or self.trained_max is None or factor == 1:
+            return self
+        low, high = self.trained_min / factor, self.trained_max * factor
+        ends = [transformed(self.name, end, self.transform) for end in (low, high)]
+        changed = {"trained_min": low, "trained_max": high, "scale": (ends[1] - ends[0]) / 2}
+        return self.model_copy(update=changed)
+
     def _inside(self, value: Value) -> float:
         z = self.scaled(value)
         return z if self.outside == "extrapolate" else max(-1.0, min(1.0, z))

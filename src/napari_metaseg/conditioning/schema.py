@@ -6,7 +6,7 @@ model package.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -50,6 +50,14 @@ class MetadataSchema(BaseModel):
                 )
         fitted = (fit_field(name, known[name], encoding, outside) for name in fields)
         return cls(fields=tuple(fitted))
+
+    def widened(self, names: Container[str], factor: float) -> MetadataSchema:
+        """The schema with the trained range of the fields `names` stretched by `factor` both ways.
+
+        For an augmentation that showed the network values beyond those of the images.
+        """
+        fields = (f.widened(factor) if f.name in names else f for f in self.fields)
+        return MetadataSchema(fields=tuple(fields))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,0 +1,130 @@
+"""Training patches: where to crop, drawn from (seed, step) alone, so that a run can be resumed.
+
+Every patch carries the condition of the plane it was cut from, changed where the augmentation
+changed what the microscope would have recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_metaseg.acquisition.condition import Condition
+from napari_metaseg.datasets.augment import Augmentation, Patch, augment, draw_zoom
+from napari_metaseg.datasets.items import PlaneItem
+from napari_metaseg.datasets.labels import LabelTarget
+from napari_metaseg.datasets.normalise import normalise
+from napari_metaseg.errors import InputError
+
+_FOREGROUND_SHARE = 0.7
+"""Of the patches, so many are centred on an annotated object, where the plane has one."""
+
+
+@dataclass(frozen=True)
+class PatchBatch:
+    """N patches of P x P pixels: images (N, C, P, P), classes and valid (N, P, P), N conditions."""
+
+    images: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    valid: NDArray[np.bool_]
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """A normalised plane with the flat positions from which patches may be centred."""
+
+    image: NDArray[np.float32]
+    target: LabelTarget
+    condition: Condition
+    foreground: NDArray[np.intp]
+    annotated: NDArray[np.intp]
+
+
+class PatchSampler:
+    """Draws the batch of any step; the same (seed, step) always gives the same batch.
+
+    Planes are normalised once and kept in memory. Raises `InputError` where no plane is annotated
+    or none has any foreground. Safe to call from another thread than the one that made it.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[PlaneItem],
+        *,
+        patch_px: int,
+        batch_size: int,
+        seed: int,
+        augmentation: Augmentation,
+    ) -> None:
+        self._planes = [_prepare(item) for item in items]
+        self._patch_px, self._batch_size, self._seed = patch_px, batch_size, seed
+        self._augmentation = augmentation
+        if not any(plane.foreground.size for plane in self._planes):
+            raise InputError(
+                "the training set has no foreground at all",
+                got=f"{len(self._planes)} plane(s) with background only",
+                way_out="Annotate some objects, or check that the labels belong to these images",
+            )
+
+    def batch(self, step: int) -> PatchBatch:
+        """The patches of one step."""
+        rng = np.random.default_rng([self._seed, step])
+        drawn = rng.integers(len(self._planes), size=self._batch_size)
+        patches = [self._patch(self._planes[i], rng) for i in drawn]
+        return PatchBatch(
+            images=np.stack([p.image for p in patches]),
+            classes=np.stack([p.classes for p in patches]).astype(np.int64),
+            valid=np.stack([p.valid for p in patches]),
+            conditions=tuple(p.condition for p in patches),
+        )
+
+    def _patch(self, plane: _Plane, rng: np.random.Generator) -> Patch:
+        zoom = draw_zoom(self._augmentation, plane.condition, rng)
+        side = max(8, round(self._patch_px / zoom))
+        centred = plane.foreground.size and rng.random() < _FOREGROUND_SHARE
+        pool = plane.foreground if centred else plane.annotated
+        centre = np.unravel_index(int(rng.choice(pool)), plane.target.classes.shape)
+        patch = _crop(plane, (int(centre[0]), int(centre[1])), side, rng)
+        return augment(patch, self._augmentation, self._patch_px, rng)
+
+
+def _prepare(item: PlaneItem) -> _Plane:
+    if item.target is None:
+        raise InputError(f"{item.name} has no labels", way_out="Annotate it, or leave it out")
+    annotated = np.flatnonzero(item.target.valid)
+    if annotated.size == 0:
+        raise InputError(
+            f"nothing in {item.name} is annotated",
+            got="only 0 in labels of the kind 'sparse'",
+            way_out="Paint some background (1) and some object (2), or leave it out",
+        )
+    return _Plane(
+        image=normalise(item.image),
+        target=item.target,
+        condition=item.condition,
+        foreground=np.flatnonzero(item.target.valid & (item.target.classes > 0)),
+        annotated=annotated,
+    )
+
+
+def _crop(plane: _Plane, centre: tuple[int, int], side: int, rng: np.random.Generator) -> Patch:
+    """A square of `side` pixels that holds `centre`; what lies outside the plane is not valid."""
+    shape = plane.target.classes.shape
+    starts = [_start(c, side, n, rng) for c, n in zip(centre, shape, strict=True)]
+    window = tuple(slice(s, min(s + side, n)) for s, n in zip(starts, shape, strict=True))
+    padding = [(0, side - (w.stop - w.start)) for w in window]
+    return Patch(
+        image=np.pad(plane.image[(slice(None), *window)], [(0, 0), *padding], mode="symmetric"),
+        classes=np.pad(plane.target.classes[window], padding),
+        valid=np.pad(plane.target.valid[window], padding),
+        condition=plane.condition,
+    )
+
+
+def _start(centre: int, side: int, size: int, rng: np.random.Generator) -> int:
+    jittered = centre - side // 2 + int(rng.integers(-(side // 4), side // 4 + 1))
+    return max(0, min(jittered, size - side))

@@ -1,0 +1,1 @@
+"""Model packages: one folder with weights, configuration, fitted encoders, a sample."""

@@ -1,0 +1,1 @@
+"""From a model package and an image to probabilities, labels and scores."""

@@ -1,0 +1,84 @@
+"""Which images the words on a command line stand for, and what to call their results."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from napari_metaseg.acquisition.cohort import CohortRow, read_cohort
+from napari_metaseg.errors import InputError
+
+_IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
+_TABLE_SUFFIXES = (".csv", ".parquet")
+_RESULT_ENDINGS = ("_labels", "_classes", "_probability")
+
+
+def resolve_inputs(inputs: Sequence[str], *, extra_fields: Sequence[str] = ()) -> list[CohortRow]:
+    """A row per image of the files, folders, glob patterns and cohort tables in `inputs`.
+
+    Results of an earlier prediction that lie in a folder are passed over. Raises `InputError` for
+    an input that stands for no image.
+    """
+    rows = [row for text in inputs for row in _rows(text, extra_fields)]
+    return list({(str(r.image.resolve()), r.scene, r.z, r.t): r for r in rows}.values())
+
+
+def _rows(text: str, extra_fields: Sequence[str]) -> list[CohortRow]:
+    path = Path(text)
+    if path.is_file():
+        if path.suffix.lower() in _TABLE_SUFFIXES:
+            return list(read_cohort(path, extra_fields=extra_fields))
+        return [CohortRow(image=path)]
+    if path.is_dir():
+        found, what = sorted(_images_in(path)), f"the folder {text} holds no images"
+    else:
+        found = sorted(Path(p) for p in glob.glob(text, recursive=True))  # noqa: PTH207
+        what = f"no image at {text}"
+    if not found:
+        endings = ", ".join(_IMAGE_SUFFIXES)
+        raise InputError(what, way_out=f"Give an image ({endings}), a folder, a pattern or a table")
+    return [CohortRow(image=p) for p in found if p.is_file()]
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.suffix.lower() not in _IMAGE_SUFFIXES or not path.is_file():
+            continue
+        if not stem_of(path).endswith(_RESULT_ENDINGS):
+            yield path
+
+
+def stem_of(path: Path) -> str:
+    """The file name without its endings: `a.ome.tif` is `a`."""
+    name = path.name
+    for ending in (".ome.tiff", ".ome.tif", path.suffix):
+        if ending and name.lower().endswith(ending.lower()):
+            return name[: -len(ending)]
+    return name
+
+
+def result_stems(rows: Sequence[CohortRow]) -> list[str]:
+    """A stem for the results of each row; equal ones take their parent folder's name before them.
+
+    What is still equal (planes or scenes of one file) is numbered.
+    """
+    stems = _with_scene(rows, [stem_of(row.image) for row in rows])
+    counts = Counter(stems)
+    stems = [
+        f"{row.image.resolve().parent.name}_{stem}" if counts[stem] > 1 else stem
+        for row, stem in zip(rows, stems, strict=True)
+    ]
+    counts, seen = Counter(stems), Counter[str]()
+    numbered = []
+    for stem in stems:
+        seen[stem] += 1
+        numbered.append(f"{stem}_{seen[stem]}" if counts[stem] > 1 else stem)
+    return numbered
+
+
+def _with_scene(rows: Sequence[CohortRow], stems: Sequence[str]) -> list[str]:
+    parts = ((("z", r.z), ("t", r.t)) for r in rows)
+    suffixes = ["".join(f"_{n}{i}" for n, i in pair if i is not None) for pair in parts]
+    return [stem + suffix for stem, suffix in zip(stems, suffixes, strict=True)]

@@ -1,0 +1,1 @@
+"""Train a network on annotated planes and their metadata; the result is a model package."""

@@ -1,0 +1,73 @@
+"""Batches as tensors, made one step ahead in a thread so that the network never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.datasets.patches import PatchBatch, PatchSampler
+
+_DROPOUT_STREAM = 1
+
+
+@dataclass(frozen=True)
+class TensorBatch:
+    """Images (N, C, P, P), classes and valid (N, P, P), metadata (N, M)."""
+
+    images: Tensor
+    classes: Tensor
+    valid: Tensor
+    metadata: Tensor
+
+    def to(self, device: torch.device) -> TensorBatch:
+        """The batch on a device."""
+        return TensorBatch(
+            *(t.to(device) for t in (self.images, self.classes, self.valid, self.metadata))
+        )
+
+
+def encode_conditions(
+    batch: PatchBatch, schema: MetadataSchema, dropout: float, seed: int, step: int
+) -> NDArray[np.float32]:
+    """One metadata vector (N, M) per patch; each known field is hidden with probability `dropout`.
+
+    Hidden fields read as unknown, so that one network serves files with holes. Drawn from
+    (seed, step) alone.
+    """
+    if not schema.fields:
+        return np.zeros((len(batch.conditions), 0), np.float32)
+    rng = np.random.default_rng([seed, step, _DROPOUT_STREAM])
+    hidden = rng.random((len(batch.conditions), len(schema.fields))) < dropout
+    return schema.drop(np.stack([schema.encode(c) for c in batch.conditions]), hidden)
+
+
+def iterate_batches(
+    sampler: PatchSampler, schema: MetadataSchema, *, dropout: float, seed: int, start: int
+) -> Iterator[TensorBatch]:
+    """The batches of steps `start`, `start + 1`, ... without end; close the iterator when done."""
+
+    def make(step: int) -> TensorBatch:
+        patches = sampler.batch(step)
+        metadata = encode_conditions(patches, schema, dropout, seed, step)
+        return TensorBatch(
+            images=torch.from_numpy(patches.images),
+            classes=torch.from_numpy(patches.classes),
+            valid=torch.from_numpy(patches.valid),
+            metadata=torch.from_numpy(metadata),
+        )
+
+    with ThreadPoolExecutor(1, thread_name_prefix="patches") as pool:
+        step = start
+        ahead = pool.submit(make, step)
+        while True:
+            current = ahead.result()
+            step += 1
+            ahead = pool.submit(make, step)
+            yield current

@@ -1,0 +1,69 @@
+"""What to train: frozen, checked whole when it is made, before anything is computed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from napari_metaseg.conditioning.encodings import Encoding
+from napari_metaseg.conditioning.methods import method_info
+from napari_metaseg.conditioning.sites import resolve_sites
+from napari_metaseg.errors import InputError
+from napari_metaseg.packages.manifest import Strategy
+from napari_metaseg.prediction.device import DeviceName
+
+LossName = Literal["bce+dice", "bce", "dice"]
+
+DEFAULT_STEPS = 600
+
+
+class TrainingRequest(BaseModel):
+    """The settings of one training run.
+
+    `fields` are the condition or free fields that the network sees; empty means every condition
+    field that varies within the cohort. `steps` or `minutes` bounds the run (`steps` wins).
+    `max_zoom` bounds the metadata-consistent zoom; 1 turns it off. Lengths are in pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strategy: Strategy = "conditioned"
+    method: str = "film"
+    sites: tuple[str, ...] = ("all",)
+    encoding: Encoding = "value"
+    fields: tuple[str, ...] = ()
+    steps: int | None = Field(default=None, ge=1, le=10_000_000)
+    minutes: float | None = Field(default=None, gt=0, le=100_000)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    device: DeviceName = "auto"
+    loss: LossName = "bce+dice"
+    width: int = Field(default=16, ge=1, le=512)
+    depth: int = Field(default=3, ge=1, le=6)
+    patch_px: int = Field(default=128, ge=16, le=2048)
+    batch_size: int = Field(default=8, ge=1, le=1024)
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    weight_decay: float = Field(default=1e-4, ge=0, le=1)
+    metadata_dropout: float = Field(default=0.1, ge=0, lt=1)
+    max_zoom: float = Field(default=1.4, ge=1, le=4)
+    validation_fraction: float = Field(default=0.2, ge=0, lt=1)
+    channels: int = Field(default=1, ge=1, le=64)
+    class_names: tuple[str, ...] = ()
+    name: str = ""
+    init_from: str | None = None
+
+    @model_validator(mode="after")
+    def _check_words(self) -> TrainingRequest:
+        method_info(self.method)
+        resolve_sites(self.sites, self.depth)
+        if self.patch_px % 2**self.depth:
+            raise InputError(
+                f"patch_px must be a multiple of {2**self.depth} (2 to the depth)",
+                got=self.patch_px,
+            )
+        return self
+
+    @property
+    def step_limit(self) -> int | None:
+        """The number of steps, or None where the minutes bound the run."""
+        return self.steps or (None if self.minutes else DEFAULT_STEPS)
