@@ -1,9 +1,11 @@
 """Contrast: what each modality makes of the specimen's layers, before the camera.
 
+Every modality is a sum over layers of transfer functions in spatial frequency f (cycles per µm).
 Transmitted light uses the contrast transfer of a weak object: with χ = π λ d f² / n at distance d
-from focus and spatial frequency f, absorbance A and phase φ change the log intensity by
--A cos χ - 2 φ sin χ (Guigay, Optik 49 (1977) 121). Its limit for small d is the transport of
-intensity, ∂I/∂z ∝ -∇²φ (Teague, JOSA 73 (1983) 1434), so contrast inverts with the sign of d.
+from focus, absorbance A and phase φ change the log intensity by -A cos χ - 2 φ sin χ (Guigay,
+Optik 49 (1977) 121). Its limit for small d is the transport of intensity, ∂I/∂z ∝ -∇²φ (Teague,
+JOSA 73 (1983) 1434), so contrast inverts with the sign of d. Cells are no weak objects: fringes
+have the right place and sign, their strength is approximate.
 Results are relative to the bright field (1) or to a full-brightness nucleus (fluorescence).
 """
 
@@ -13,125 +15,144 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from napari_metaseg.datasets.microscope.optics import Optics
-from napari_metaseg.datasets.microscope.raster import Layer, Plane
+from napari_metaseg.datasets.microscope.raster import Layer, Plane, Spectrum
 
+_BACKGROUND = 0.07
+_HAZE = 0.35
 _STAIN_ABSORBANCE = 0.55
 _CONDENSER = 0.7
 _RING = 0.12
 _FLOOR = 0.02
 
-Spectrum = NDArray[np.complex64]
+Transfer = Callable[[Layer, float], Spectrum]
 
 
-def fluorescence(layers: Sequence[Layer], optics: Optics, step_um: float, haze: float) -> Plane:
-    """Dye seen through the widefield blur of its height; `haze` adds light from out of focus.
+class Frequencies:
+    """The spatial frequencies of a fine grid, as `scipy.fft.rfft2` orders them."""
+
+    def __init__(self, shape: tuple[int, ...], step_um: float) -> None:
+        self.shape = shape
+        self.x = fft.rfftfreq(shape[1], step_um).astype(np.float32)[None, :]
+        self.y = fft.fftfreq(shape[0], step_um).astype(np.float32)[:, None]
+        self.square: Plane = self.x**2 + self.y**2
+
+    def gaussian(self, sigma_um: float) -> Plane:
+        """The transfer function of a Gaussian blur of that width."""
+        factor = -2 * (math.pi * sigma_um) ** 2
+        column, row = np.exp(factor * self.y**2), np.exp(factor * self.x**2)
+        return np.asarray(column * row, np.float32)
+
+
+def form_image(layers: Sequence[Layer], optics: Optics, step_um: float, haze_um: float) -> Plane:
+    """The relative intensity on the fine grid in the optics' modality.
+
+    `haze_um` is the depth of unsharp material, which only fluorescence shows.
+    """
+    frequencies = Frequencies(layers[0].dye.shape, step_um)
+    if optics.modality == "fluorescence":
+        return _fluorescence(layers, optics, frequencies, haze_um)
+    if optics.modality == "brightfield":
+        return _exponential(_sum(layers, optics, frequencies, _brightfield(optics, frequencies)))
+    if optics.modality == "phase contrast":
+        return _exponential(_sum(layers, optics, frequencies, _phase(optics, frequencies)))
+    signal = _sum(layers, optics, frequencies, _slope(optics, frequencies))
+    return np.asarray(0.5 * (1 + np.tanh(signal)), np.float32)
+
+
+def _fluorescence(
+    layers: Sequence[Layer], optics: Optics, frequencies: Frequencies, haze_um: float
+) -> Plane:
+    """Dye seen through the widefield blur of its height.
 
     The haze is the specimen's own light from as far above and below as the specimen is thick,
-    spread by the cone; it dims nothing.
+    spread by the cone of light; it dims nothing.
     """
-    seen = np.zeros(layers[0].dye.shape, np.float32)
-    for layer in layers:
-        sigma = optics.blur_sigma_um(optics.plane_offset_um - layer.z_um) / step_um
-        seen += ndimage.gaussian_filter(layer.dye, sigma, truncate=3.5)
-    if haze > 0:
-        total = sum((layer.dye for layer in layers), np.zeros_like(seen))
-        seen += 0.35 * _wide_blur(total, optics.blur_sigma_um(haze) / step_um)
-    return seen
+    haze = _HAZE * frequencies.gaussian(optics.blur_sigma_um(haze_um)) if haze_um else 0.0
+
+    def transfer(layer: Layer, distance: float) -> Spectrum:
+        return layer.dye_spectrum * (frequencies.gaussian(optics.blur_sigma_um(distance)) + haze)
+
+    seen = _sum(layers, optics, frequencies, transfer)
+    return np.maximum(seen, 0) + np.float32(_BACKGROUND)
 
 
-def brightfield(layers: Sequence[Layer], optics: Optics, step_um: float) -> Plane:
-    """Stained nuclei absorb; out of focus the refraction of cells adds its signed contrast."""
+def _brightfield(optics: Optics, frequencies: Frequencies) -> Transfer:
+    """Stained nuclei absorb; out of focus the refraction of cells adds its signed contrast.
 
-    def transfer(layer: Layer, square: NDArray[np.float32]) -> Spectrum:
-        distance = optics.plane_offset_um - layer.z_um
-        chi = _chi(optics, distance, square)
-        absorbed = _STAIN_ABSORBANCE * _spectrum(layer.stain) * np.cos(chi)
-        bent = 2 * _phase_spectrum(layer, optics) * np.sin(chi)
-        blur = _blur(optics, _CONDENSER * optics.defocus_sigma_um(distance), square)
-        return np.asarray((-absorbed - bent) * blur, np.complex64)
+    The condenser, opened to 0.7 of the objective's aperture, washes out what is far from focus.
+    """
 
-    return _exponential(layers, step_um, transfer)
+    def transfer(layer: Layer, distance: float) -> Spectrum:
+        blur = _blur(optics, _CONDENSER * optics.defocus_sigma_um(distance), frequencies)
+        if distance == 0:
+            return np.asarray(-_STAIN_ABSORBANCE * blur * layer.stain_spectrum, np.complex64)
+        chi = _chi(optics, distance, frequencies)
+        absorbed = _STAIN_ABSORBANCE * np.cos(chi) * layer.stain_spectrum
+        bent = 2 * _phase_per_um(optics) * np.sin(chi) * layer.path_spectrum
+        return np.asarray(-blur * (absorbed + bent), np.complex64)
+
+    return transfer
 
 
-def phase_contrast(layers: Sequence[Layer], optics: Optics, step_um: float) -> Plane:
+def _phase(optics: Optics, frequencies: Frequencies) -> Transfer:
     """Zernike's positive phase contrast: thick is dark, with a bright halo.
 
     The phase ring also catches the object's lowest frequencies, so that phase is seen against its
     own wide average (Yin, Kanade and Chen, Medical Image Analysis 16 (2012) 1047). The ring covers
-    12 % of the aperture. Defocus leans on the sign through the transfer of absorbance's partner.
+    12 % of the aperture.
     """
     halo_um = 0.42 * optics.wavelength_um / (_RING * optics.objective.na)
+    against_average = (1 - frequencies.gaussian(halo_um)) * 0.9 * _phase_per_um(optics)
 
-    def transfer(layer: Layer, square: NDArray[np.float32]) -> Spectrum:
-        distance = optics.plane_offset_um - layer.z_um
-        chi = _chi(optics, distance, square)
-        seen = 1 - np.exp(-2 * (math.pi * halo_um) ** 2 * square)
-        blur = _blur(optics, _RING * optics.defocus_sigma_um(distance), square)
-        phase = _phase_spectrum(layer, optics) * seen * np.cos(chi)
-        absorbed = 0.15 * _spectrum(layer.stain) * np.sin(chi)
-        return np.asarray((-0.9 * phase + absorbed) * blur, np.complex64)
+    def transfer(layer: Layer, distance: float) -> Spectrum:
+        blur = _blur(optics, _RING * optics.defocus_sigma_um(distance), frequencies)
+        chi = _chi(optics, distance, frequencies)
+        return -blur * np.cos(chi) * against_average * layer.path_spectrum
 
-    return _exponential(layers, step_um, transfer)
+    return transfer
 
 
-def differential_phase(layers: Sequence[Layer], optics: Optics, step_um: float) -> Plane:
-    """Half-pupil illumination from the left: grey 0.5, brighter where the path rises along x.
+def _slope(optics: Optics, frequencies: Frequencies) -> Transfer:
+    """Half-pupil illumination from the left: brighter where the optical path rises along x.
 
-    The signal follows the gradient of the phase over the aperture's frequency (Mehta and Sheppard,
-    Optics Letters 34 (2009) 1924; Tian and Waller, Optics Express 23 (2015) 11394).
+    The signal follows the phase gradient over the aperture's frequency (Mehta and Sheppard, Optics
+    Letters 34 (2009) 1924; Tian and Waller, Optics Express 23 (2015) 11394).
     """
-    signal = np.zeros(layers[0].dye.shape, np.float32)
-    for layer in layers:
-        sigma = optics.blur_sigma_um(optics.plane_offset_um - layer.z_um) / step_um
-        slope = ndimage.gaussian_filter(layer.path_um, sigma, order=(0, 1), truncate=3.5)
-        signal += slope / step_um / optics.objective.na
-    return np.asarray(0.5 * (1 + np.tanh(3.0 * signal)), np.float32)
+    gradient = (2j * math.pi * frequencies.x * 3.0 / optics.objective.na).astype(np.complex64)
+
+    def transfer(layer: Layer, distance: float) -> Spectrum:
+        blur = frequencies.gaussian(optics.blur_sigma_um(distance))
+        return blur * gradient * layer.path_spectrum
+
+    return transfer
 
 
-def _exponential(
-    layers: Sequence[Layer],
-    step_um: float,
-    transfer: Callable[[Layer, NDArray[np.float32]], Spectrum],
+def _sum(
+    layers: Sequence[Layer], optics: Optics, frequencies: Frequencies, transfer: Transfer
 ) -> Plane:
-    shape = layers[0].dye.shape
-    square = _square_frequencies(shape, step_um)
-    spectrum = sum((transfer(layer, square) for layer in layers), np.complex64(0))
-    change = fft.irfft2(spectrum, s=shape)
+    spectrum = sum(
+        (transfer(layer, optics.plane_offset_um - layer.z_um) for layer in layers), np.complex64(0)
+    )
+    return np.asarray(fft.irfft2(spectrum, s=frequencies.shape), np.float32)
+
+
+def _exponential(change: Plane) -> Plane:
     return np.asarray(np.maximum(np.exp(np.clip(change, -4, 0.9)), _FLOOR), np.float32)
 
 
-def _chi(optics: Optics, distance_um: float, square: NDArray[np.float32]) -> NDArray[np.float32]:
+def _chi(optics: Optics, distance_um: float, frequencies: Frequencies) -> Plane:
+    """χ, held below its first turn: finer fringes than that are washed out in practice."""
     factor = math.pi * optics.wavelength_um * distance_um / optics.objective.refractive_index
-    return np.asarray(np.clip(factor * square, -math.pi / 2, math.pi / 2), np.float32)
+    limit = np.float32(math.pi / 2)
+    return np.asarray(np.clip(factor * frequencies.square, -limit, limit), np.float32)
 
 
-def _blur(optics: Optics, extra_um: float, square: NDArray[np.float32]) -> NDArray[np.float32]:
-    variance = optics.focus_sigma_um**2 + extra_um**2
-    return np.asarray(np.exp(-2 * math.pi**2 * variance * square), np.float32)
+def _blur(optics: Optics, extra_um: float, frequencies: Frequencies) -> Plane:
+    return frequencies.gaussian(math.hypot(optics.focus_sigma_um, extra_um))
 
 
-def _spectrum(plane: Plane) -> Spectrum:
-    return np.asarray(fft.rfft2(plane), np.complex64)
-
-
-def _phase_spectrum(layer: Layer, optics: Optics) -> Spectrum:
-    return np.asarray(_spectrum(layer.path_um) * (2 * math.pi / optics.wavelength_um))
-
-
-def _square_frequencies(shape: tuple[int, ...], step_um: float) -> NDArray[np.float32]:
-    fy = fft.fftfreq(shape[0], step_um)[:, None]
-    fx = fft.rfftfreq(shape[1], step_um)[None, :]
-    return np.asarray(fy**2 + fx**2, np.float32)
-
-
-def _wide_blur(plane: Plane, sigma: float) -> Plane:
-    """A Gaussian blur too wide to be worth doing at full resolution."""
-    coarse = max(1, int(sigma / 4))
-    small = plane[coarse // 2 :: coarse, coarse // 2 :: coarse]
-    blurred = ndimage.gaussian_filter(small, sigma / coarse, truncate=3)
-    zoom = [n / m for n, m in zip(plane.shape, blurred.shape, strict=True)]
-    return np.asarray(ndimage.zoom(blurred, zoom, order=1), np.float32)
+def _phase_per_um(optics: Optics) -> float:
+    return 2 * math.pi / optics.wavelength_um

@@ -1,19 +1,16 @@
-"""From nuclei in µm to fine maps of dye, stain and optical path, and to label images.
-
-The fine grid has an odd number of samples along each camera pixel, so that one sample lies at the
-pixel's centre; that one decides the pixel's label.
-"""
+"""From nuclei in µm to fine maps of dye, stain and optical path, and to label images."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from napari_metaseg.datasets.microscope.specimen import Nucleus, Specimen
 
@@ -24,21 +21,26 @@ _BODY = 1.9
 _DEPTH_LAYERS = 5
 
 Plane = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
+
+
+def samples_per_pixel(pixel_um: float) -> int:
+    """How finely to sample: odd, at least 3, at most `FINEST_NEEDED_UM` apart."""
+    return max(3, 2 * math.ceil((pixel_um / FINEST_NEEDED_UM - 1) / 2) + 1)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Fine samples that cover `shape_px` camera pixels and `margin_px` more on every side."""
+    """Fine samples that cover `shape_px` camera pixels and `margin_px` more on every side.
+
+    `factor` is the number of samples along one camera pixel.
+    """
 
     pixel_um: float
     shape_px: tuple[int, int]
     centre_um: tuple[float, float] = (0.0, 0.0)
     margin_px: int = 8
-
-    @property
-    def factor(self) -> int:
-        """Samples along one camera pixel: odd, at least 3, at most `FINEST_NEEDED_UM` apart."""
-        return max(3, 2 * math.ceil((self.pixel_um / FINEST_NEEDED_UM - 1) / 2) + 1)
+    factor: int = 3
 
     @property
     def step_um(self) -> float:
@@ -67,6 +69,21 @@ class Layer:
     stain: Plane
     path_um: Plane
 
+    @cached_property
+    def dye_spectrum(self) -> Spectrum:
+        """`scipy.fft.rfft2` of the dye."""
+        return np.asarray(fft.rfft2(self.dye), np.complex64)
+
+    @cached_property
+    def stain_spectrum(self) -> Spectrum:
+        """`scipy.fft.rfft2` of the stain."""
+        return np.asarray(fft.rfft2(self.stain), np.complex64)
+
+    @cached_property
+    def path_spectrum(self) -> Spectrum:
+        """`scipy.fft.rfft2` of the optical path."""
+        return np.asarray(fft.rfft2(self.path_um), np.complex64)
+
 
 class Patch(NamedTuple):
     """A nucleus's own coordinates on a window of the grid, in units of its radius."""
@@ -88,15 +105,17 @@ def rasterise(specimen: Specimen, grid: Grid, *, bodies: bool) -> tuple[Layer, .
 
 
 def rasterise_labels(specimen: Specimen, grid: Grid) -> NDArray[np.int32]:
-    """Labels (Y, X) of the camera pixels: 1 + the nucleus's place in `specimen.nuclei`."""
+    """Labels (Y, X) of the camera pixels: 1 + the nucleus's place in `specimen.nuclei`.
+
+    A pixel belongs to the nucleus that its centre lies in.
+    """
+    grid = replace(grid, factor=1, margin_px=0)
     labels = np.zeros(grid.shape, np.int32)
     for number, nucleus in enumerate(specimen.nuclei, start=1):
         patch = _patch(nucleus, grid, 1.0)
         if patch is not None:
             labels[patch.window][_depth_ratio(nucleus, patch) < 1] = number
-    f, m = grid.factor, grid.margin_px
-    centres = labels[f // 2 :: f, f // 2 :: f]
-    return np.ascontiguousarray(centres[m : m + grid.shape_px[0], m : m + grid.shape_px[1]])
+    return labels
 
 
 @lru_cache(maxsize=8)

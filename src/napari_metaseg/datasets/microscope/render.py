@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metaseg.datasets.microscope import contrast
 from napari_metaseg.datasets.microscope.camera import Camera, expose
+from napari_metaseg.datasets.microscope.contrast import form_image
 from napari_metaseg.datasets.microscope.optics import Optics
 from napari_metaseg.datasets.microscope.raster import (
     Grid,
@@ -17,6 +17,7 @@ from napari_metaseg.datasets.microscope.raster import (
     Plane,
     rasterise,
     rasterise_labels,
+    samples_per_pixel,
 )
 from napari_metaseg.datasets.microscope.specimen import Specimen
 
@@ -26,7 +27,6 @@ photons per pixel in 40 ms at 20x/0.5, as a bright nuclear stain does."""
 TRANSMITTED = 4700.0
 """Photons per µm² and ms that reach the camera through an empty specimen: a choice, some thousands
 per pixel in 10 ms at 20x."""
-_BACKGROUND = 0.07
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ def render_stack(
     """A focus series (Z, Y, X), one plane per signed offset from the specimen's mid-plane."""
     camera = camera or Camera()
     rng = np.random.default_rng([seed, 2])
-    grid = Grid(optics.pixel_size_um, shape_px, centre_um, _margin_px(optics, offsets_um))
+    pixel_um = optics.pixel_size_um
+    margin = _margin_px(optics, offsets_um)
+    grid = Grid(pixel_um, shape_px, centre_um, margin, samples_per_pixel(pixel_um))
     layers = rasterise(specimen, grid, bodies=_shows_bodies(specimen, optics, offsets_um))
     lamp = _illumination(shape_px, rng)
     haze = specimen.thickness_um
@@ -109,15 +111,8 @@ def _photons_per_ms(optics: Optics) -> float:
     return TRANSMITTED * area
 
 
-def _photons(layers: Sequence[Layer], optics: Optics, grid: Grid, haze: float) -> Plane:
-    if optics.modality == "fluorescence":
-        relative = contrast.fluorescence(layers, optics, grid.step_um, haze) + _BACKGROUND
-    elif optics.modality == "brightfield":
-        relative = contrast.brightfield(layers, optics, grid.step_um)
-    elif optics.modality == "phase contrast":
-        relative = contrast.phase_contrast(layers, optics, grid.step_um)
-    else:
-        relative = contrast.differential_phase(layers, optics, grid.step_um)
+def _photons(layers: Sequence[Layer], optics: Optics, grid: Grid, haze_um: float) -> Plane:
+    relative = form_image(layers, optics, grid.step_um, haze_um)
     return _integrate(relative, grid) * np.float32(_photons_per_ms(optics) * optics.exposure_ms)
 
 

@@ -57,8 +57,7 @@ class Shot:
     @property
     def name(self) -> str:
         """A file name that says what it shows."""
-        kind = self.optics.modality.replace(" ", "-")
-        return f"{self.series.name}_{kind}_{self.optics.objective.magnification:g}x"
+        return f"{self.series.name}_{self.optics.objective.magnification:g}x"
 
     def take(self, shape_px: tuple[int, int]) -> Rendered:
         """The image and its labels; the same shot gives the same pixels."""
@@ -114,14 +113,16 @@ def plan_series(
         raise InputError("images_per_domain must be at least 1", got=images_per_domain)
     ladder = tuple(sorted(float(m) for m in magnifications))
     kinds = (
-        _needed_kinds(ladder) if task == "needed" else {"m": (ladder, _population(TARGET, 1, 0.25))}
+        _needed_kinds(ladder)
+        if task == "needed"
+        else {"one-size": (ladder, _population(TARGET, 1, 0.25))}
     )
     planned = []
     for m, modality in enumerate(modalities):
         for k, (kind, (steps, populations)) in enumerate(kinds.items()):
             for i, split in enumerate(_splits(images_per_domain)):
                 specimen = _grow(populations, steps[0], shape_px, [seed, m, k, i])
-                name = f"{modality[:2]}{seed}-{kind}{i:02d}"
+                name = f"{modality.replace(' ', '-')}_{kind}_{seed}-{i:02d}"
                 planned.append((modality, Series(name, specimen, steps, split)))
     return planned
 
@@ -162,8 +163,8 @@ def _needed_kinds(
         )
     step = float(ratios.mean())
     return {
-        "l": (ladder[:-1], _population(TARGET, 1) + _population("large", step)),
-        "s": (ladder[1:], _population("small", 1 / step) + _population(TARGET, 1)),
+        "with-large": (ladder[:-1], _population(TARGET, 1) + _population("large", step)),
+        "with-small": (ladder[1:], _population("small", 1 / step) + _population(TARGET, 1)),
     }
 
 
