@@ -59,7 +59,7 @@ check: setup ## lint, formatting, types, import rules, manifest, tracked files
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/npe2 validate napari_metaseg
 	$(BIN)/python tools/check_tracked_files.py
 

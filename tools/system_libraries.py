@@ -18,6 +18,7 @@ import sys
 # What Qt's xcb platform plugin, OpenGL through vispy and a virtual X server load, and the Debian
 # package that brings it.
 LIBRARIES = {
+    "libX11-xcb.so.1": "libx11-xcb1",
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
     "libdbus-1.so.3": "libdbus-1-3",
@@ -31,7 +32,6 @@ LIBRARIES = {
     "libxcb-randr.so.0": "libxcb-randr0",
     "libxcb-render-util.so.0": "libxcb-render-util0",
     "libxcb-shape.so.0": "libxcb-shape0",
-    "libxcb-xinerama.so.0": "libxcb-xinerama0",
     "libxcb-xkb.so.1": "libxcb-xkb1",
 }
 VIRTUAL_DISPLAY = {"Xvfb": "xvfb", "xvfb-run": "xvfb", "xauth": "xauth"}
@@ -64,10 +64,10 @@ def install(packages: list[str], purpose: str) -> bool:
 
 
 def _apt(apt: str, packages: list[str]) -> bool:
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    options = ["-y", "-qq", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"]
-    for arguments in (["update", "-qq"], ["install", *options, *packages]):
-        done = subprocess.run([apt, *arguments], env=quiet, stdin=subprocess.DEVNULL, check=False)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "check": False}
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        done = subprocess.run([apt, "-qq", *arguments], env=environment, **quiet)
     return done.returncode == 0
 
 
