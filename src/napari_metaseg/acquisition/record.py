@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Literal
 
 Value = float | bool | str
@@ -136,4 +135,4 @@ class AcquisitionRecord:
             declared.pop(name, None)
             if value is not None:
                 declared[name] = Field(value, source, path, original=value)
-        return replace(self, declared=MappingProxyType(declared))
+        return replace(self, declared=declared)

@@ -1,0 +1,1 @@
+"""Images on disk: pixels read lazily, plane by plane, with the acquisition record of each image."""

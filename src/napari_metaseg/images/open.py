@@ -1,0 +1,41 @@
+"""Open an image file: the reader is chosen by content, never by the file's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_metaseg.errors import InputError
+from napari_metaseg.images.formats import recognise
+from napari_metaseg.images.protocol import ImageSource
+
+
+def open_images(path: Path) -> tuple[ImageSource, ...]:
+    """Every image (scene) of a file, in the file's order; reads no pixels.
+
+    Raises `InputError` for a file that is missing, empty, truncated, damaged or of another format.
+    """
+    path = Path(path)
+    if recognise(path) == "png":
+        from napari_metaseg.images.png import open_png
+
+        return (open_png(path),)
+    from napari_metaseg.images.tiff import open_tiff
+
+    return open_tiff(path)
+
+
+def open_image(path: Path, scene: str = "") -> ImageSource:
+    """One image of a file: the first, or the one whose name or zero-based number is `scene`.
+
+    Raises `InputError` as `open_images` does, and for a scene that the file does not have.
+    """
+    images = open_images(path)
+    if not scene:
+        return images[0]
+    named = [image for image in images if image.name == scene]
+    if named:
+        return named[0]
+    if scene.isdecimal() and int(scene) < len(images):
+        return images[int(scene)]
+    names = ", ".join(f"{i} ({image.name})" for i, image in enumerate(images))
+    raise InputError(f"{Path(path).name} has no scene {scene!r}", way_out=f"Give one of: {names}")

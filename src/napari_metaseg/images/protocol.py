@@ -1,0 +1,135 @@
+"""What every image on disk offers, whatever its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_metaseg.acquisition.record import AcquisitionRecord
+from napari_metaseg.errors import InputError
+
+if TYPE_CHECKING:
+    import dask.array
+
+PLANE_AXES = "TCZ"
+"""The axes that number the planes of an image, slowest first."""
+
+
+def plain_stem(path: Path) -> str:
+    """The file's name without ".tif", ".png" and the like, and without ".ome" before it."""
+    return path.stem.removesuffix(".ome")
+
+
+class ImageSource(Protocol):
+    """One image (scene) of a file; opening it reads no pixels.
+
+    `axes` is in the order TCZYX, holds only the axes that the image has (an axis of length 1 other
+    than Y and X is left out), and ends with S for an image of red, green and blue samples.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def name(self) -> str:
+        """The image's own name, else the file's stem."""
+
+    @property
+    def axes(self) -> str:
+        """For instance "CZYX", "YX" or "YXS"."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One length per letter of `axes`."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the pixels, in this machine's byte order."""
+
+    @property
+    def record(self) -> AcquisitionRecord:
+        """How the image was taken, as far as the file says."""
+
+    def size(self, axis: str) -> int:
+        """The length of an axis, 1 where the image does not have it."""
+
+    def plane(self, c: int = 0, z: int = 0, t: int = 0) -> NDArray[Any]:
+        """One plane, (Y, X) or (Y, X, 3); reads that plane alone.
+
+        Raises `InputError` where the image has no such plane or its pixels cannot be read.
+        """
+
+    def dask(self) -> dask.array.Array:
+        """The whole image in the order of `axes`, one chunk per plane, read on demand."""
+
+
+class PlanewiseImage:
+    """The part of `ImageSource` that follows from `axes`, `shape` and a way to read one plane.
+
+    A subclass sets the five attributes and writes `_read(c, z, t)`; `_identity` (path and scene
+    number) lets a copy in another process open the same image again.
+    """
+
+    path: Path
+    name: str
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    record: AcquisitionRecord
+    scene_index: int = 0
+
+    def size(self, axis: str) -> int:
+        """The length of an axis, 1 where the image does not have it."""
+        return self.shape[self.axes.index(axis)] if axis in self.axes else 1
+
+    def plane(self, c: int = 0, z: int = 0, t: int = 0) -> NDArray[Any]:
+        """One plane, (Y, X) or (Y, X, 3)."""
+        for axis, index in (("C", c), ("Z", z), ("T", t)):
+            if not 0 <= index < self.size(axis):
+                raise InputError(
+                    f"{self.path.name} has no plane at {axis.lower()} = {index}",
+                    got=f"an image with {self.size(axis)} along {axis}",
+                    way_out=f"Count {axis.lower()} from 0 to {self.size(axis) - 1}",
+                )
+        return self._read(c, z, t)
+
+    def dask(self) -> dask.array.Array:
+        """The whole image in the order of `axes`, one chunk per plane, read on demand."""
+        import dask.array as da
+
+        leading = [a for a in self.axes if a in PLANE_AXES]
+        chunks = tuple(
+            (1,) * n if axis in leading else (n,)
+            for axis, n in zip(self.axes, self.shape, strict=True)
+        )
+
+        def read(block_id: tuple[int, ...]) -> NDArray[Any]:
+            where = {a.lower(): i for a, i in zip(leading, block_id, strict=False)}
+            return self.plane(**where)[(None,) * len(leading)]
+
+        meta = np.empty((0,) * len(self.shape), self.dtype)
+        return da.map_blocks(
+            read, chunks=chunks, dtype=self.dtype, meta=meta, name=self._dask_name()
+        )
+
+    def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
+        raise NotImplementedError
+
+    def _dask_name(self) -> str:
+        from dask.base import tokenize
+
+        modified = self.path.stat().st_mtime_ns
+        return f"plane-{tokenize(str(self.path.resolve()), modified, self.scene_index)}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self.path, self.scene_index)
+
+
+def _reopen(path: Path, scene_index: int) -> ImageSource:
+    from napari_metaseg.images.open import open_images
+
+    return open_images(path)[scene_index]

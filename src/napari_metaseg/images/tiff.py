@@ -1,0 +1,224 @@
+"""TIFF of every kind: pixels page by page through tifffile, metadata by who wrote the file."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_metaseg.acquisition.record import AcquisitionRecord
+from napari_metaseg.errors import InputError
+from napari_metaseg.images.protocol import ImageSource, PlanewiseImage, plain_stem
+from napari_metaseg.images.tiff_layout import Layout, plan_layout
+from napari_metaseg.images.tiff_record import series_record
+
+# Without a handler Python prints tifffile's log to stderr, beside the one line of our own error.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+_DAMAGE = (
+    tifffile.TiffFileError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What tifffile and the codecs raise on damaged files, as found by cutting and flipping bytes."""
+
+_COLOUR = {"RGB", "YCBCR", "CIELAB", "ICCLAB"}
+
+
+@dataclass(frozen=True)
+class _RawPage:
+    """A plane of an uncompressed block without a directory of its own (ImageJ beyond 4 GB)."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self) -> NDArray[Any]:
+        count = int(np.prod(self.shape))
+        return np.fromfile(self.path, self.dtype, count, offset=self.offset).reshape(self.shape)
+
+
+class TiffImage(PlanewiseImage):
+    """One series of a TIFF file.
+
+    The file is open only while a plane is being read, so it can be moved or overwritten after.
+    """
+
+    def __init__(
+        self,
+        opened: _Opened,
+        series: tifffile.TiffPageSeries,
+        layout: Layout,
+        record: AcquisitionRecord,
+        scene_index: int,
+    ) -> None:
+        self.path, self.scene_index, self.record = opened.path, scene_index, record
+        self.name = series.name or plain_stem(opened.path)
+        self.axes, self.shape = layout.axes, layout.shape
+        stored = np.dtype(series.dtype)
+        self.dtype = np.dtype(np.uint8) if stored.kind == "b" else stored.newbyteorder("=")
+        self._layout = layout
+        self._page_axes = series.keyframe.axes
+        self._pages = _stored_pages(opened, series, layout)
+        self._lock = opened.lock
+
+    def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
+        page = self._pages[self._layout.page_index(c, z, t)]
+        try:
+            stored = self._read_page(page)
+        except FileNotFoundError:
+            raise InputError(f"{self.path} is no longer there") from None
+        except _DAMAGE as error:
+            raise _damaged(self.path, error) from error
+        return self._select(stored, c)
+
+    def _read_page(self, page: Any) -> NDArray[Any]:
+        if isinstance(page, _RawPage):
+            return page.read()
+        with self._lock:
+            handle = page.parent.filehandle
+            handle.open()
+            try:
+                pixels: NDArray[Any] = page.asarray()
+            finally:
+                handle.close()
+        return pixels
+
+    def _select(self, stored: NDArray[Any], c: int) -> NDArray[Any]:
+        """The plane out of its page: the channel, or the three colours last."""
+        if "S" in self._page_axes:
+            stored = np.moveaxis(stored, self._page_axes.index("S"), -1)
+            samples = self._layout.samples
+            stored = stored[..., :3] if samples == "rgb" else stored[..., c]
+        return np.ascontiguousarray(stored, dtype=self.dtype)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A TIFF file while its structure is read; `lock` guards the handle that its pages share."""
+
+    path: Path
+    tiff: tifffile.TiffFile
+    lock: threading.Lock
+
+
+def open_tiff(path: Path) -> tuple[ImageSource, ...]:
+    """Every series of a TIFF file; of a pyramid, the full resolution. Reads no pixels.
+
+    Raises `InputError` for a file that is truncated or damaged, or has axes that are no image's.
+    """
+    with _opened(path) as opened:
+        _check_chain(opened)
+        series = [s for s in opened.tiff.series if s.ndim >= 2]
+        if not series:
+            raise _damaged(path, "no image in it")
+        return tuple(_open_series(opened, s, i, len(series)) for i, s in enumerate(series))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Opened]:
+    """The file's structure, with every complaint of tifffile as one `InputError`."""
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            yield _Opened(path, tiff, threading.Lock())
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
+def _open_series(
+    opened: _Opened, series: tifffile.TiffPageSeries, index: int, count: int
+) -> TiffImage:
+    page = series.keyframe
+    if np.dtype(series.dtype).kind not in "buif":
+        raise InputError(
+            f"{opened.path} has pixels that are no real numbers",
+            got=str(series.dtype),
+            way_out="Save its real part or its magnitude",
+        )
+    layout = plan_layout(
+        series.get_axes(squeeze=False),
+        series.get_shape(squeeze=False),
+        page.axes,
+        colour=tifffile.PHOTOMETRIC(page.photometric).name in _COLOUR,
+        name=opened.path.name,
+    )
+    record = series_record(opened.tiff, series, layout, index=index, count=count)
+    return TiffImage(opened, series, layout, record, index)
+
+
+def _stored_pages(opened: _Opened, series: tifffile.TiffPageSeries, layout: Layout) -> list[Any]:
+    """The pages in the series' own order, each known to lie whole within the file."""
+    if len(series.pages) == layout.page_count:
+        pages = [series.pages[i] for i in range(layout.page_count)]
+        for page in pages:
+            _check_page(opened.path, page)
+        return pages
+    shape, start = series.keyframe.shape, series.dataoffset
+    stored = np.dtype(series.dtype).newbyteorder(opened.tiff.byteorder)
+    step = int(np.prod(shape)) * stored.itemsize
+    if start is None or start + step * layout.page_count > opened.tiff.filehandle.size:
+        raise _truncated(opened.path, f"{len(series.pages)} of {layout.page_count} planes")
+    return [
+        _RawPage(opened.path, start + i * step, shape, stored) for i in range(layout.page_count)
+    ]
+
+
+def _check_page(path: Path, page: Any) -> None:
+    if page is None:
+        raise InputError(
+            f"{path} does not hold all its planes",
+            got="one file of a set, or a damaged file",
+            way_out="Put all files of the set into one folder, or export it as one OME-TIFF",
+        )
+    ends = (a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=False))
+    if max(ends, default=0) > page.parent.filehandle.size:
+        raise _truncated(path, "pixels beyond the end of the file")
+
+
+def _check_chain(opened: _Opened) -> None:
+    """Raise where the last page points to a further one that is not in the file.
+
+    tifffile takes such a file for a shorter one, which would lose planes in silence.
+    """
+    place = opened.tiff.pages.next_page_offset
+    handle, layout = opened.tiff.filehandle, opened.tiff.tiff
+    handle.seek(place or 0)
+    raw = handle.read(layout.offsetsize)
+    if len(raw) < layout.offsetsize or any(raw):
+        raise _truncated(
+            opened.path, f"{len(opened.tiff.pages)} pages and a pointer to a missing one"
+        )
+
+
+def _truncated(path: Path, got: str) -> InputError:
+    return InputError(f"{path} is truncated", got=got, way_out="Copy or export the image again")
+
+
+def _damaged(path: Path, reason: object) -> InputError:
+    return InputError(
+        f"{path} is not a readable TIFF",
+        got=str(reason).removeprefix("<tifffile.").strip() or type(reason).__name__,
+        way_out="It may be truncated or damaged; copy or export the image again",
+    )

@@ -1,0 +1,80 @@
+"""The acquisition record of one TIFF series, by who wrote the file: OME, ImageJ, or anyone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from napari_metaseg.acquisition.record import AcquisitionRecord, ChannelRecord, Conflict
+from napari_metaseg.images.calibration import imagej_fields, pixel_fields
+from napari_metaseg.images.imagej import info_fields
+from napari_metaseg.images.ome import read_ome
+from napari_metaseg.images.tiff_layout import Layout
+
+_CALIBRATION_TAGS = (282, 283, 296)
+
+
+def series_record(
+    tiff: Any, series: Any, layout: Layout, *, index: int, count: int
+) -> AcquisitionRecord:
+    """What the file says of series `index` of `count`, with a notice for what had to be guessed."""
+    record = _read(tiff, series, index, count)
+    record = replace(record, channels=_as_many(record.channels, layout))
+    return replace(record, reported=record.reported + _guess_notices(layout))
+
+
+def _read(tiff: Any, series: Any, index: int, count: int) -> AcquisitionRecord:
+    if tiff.is_ome and tiff.ome_metadata:
+        images, broken = read_ome(tiff.ome_metadata)
+        if broken:
+            plain = _plain(tiff, series)
+            return replace(plain, reported=(*plain.reported, Conflict((), broken)))
+        if len(images) == count:
+            return images[index].record
+        named = [image for image in images if image.name == series.name]
+        if len(named) == 1:
+            return named[0].record
+        message = f"the OME-XML describes {len(images)} images, the file has {count}; not matched"
+        return AcquisitionRecord(reported=(Conflict((), message),))
+    return _plain(tiff, series)
+
+
+def _plain(tiff: Any, series: Any) -> AcquisitionRecord:
+    tags = {
+        code: tag.value
+        for code in _CALIBRATION_TAGS
+        if (tag := series.keyframe.tags.get(code)) is not None
+    }
+    if not (tiff.is_imagej and tiff.imagej_metadata):
+        fields, notices = pixel_fields(tags)
+        return AcquisitionRecord(fields=fields, reported=notices)
+    metadata = tiff.imagej_metadata
+    fields, notices = imagej_fields(tags, metadata)
+    return AcquisitionRecord(
+        fields=info_fields(str(metadata.get("Info", ""))) | fields,
+        channels=_imagej_channels(metadata),
+        reported=notices,
+    )
+
+
+def _imagej_channels(metadata: dict[str, Any]) -> tuple[ChannelRecord, ...]:
+    """Channel names where ImageJ's slice labels are one for each channel of a single plane."""
+    labels, channels = metadata.get("Labels"), int(metadata.get("channels", 1))
+    if not isinstance(labels, list | tuple) or len(labels) != channels:
+        return ()
+    return tuple(ChannelRecord(name=str(label).strip()) for label in labels)
+
+
+def _as_many(channels: tuple[ChannelRecord, ...], layout: Layout) -> tuple[ChannelRecord, ...]:
+    """One channel record for each channel that the image has."""
+    sizes = dict(zip(layout.axes, layout.shape, strict=True))
+    count = sizes.get("C", 1)
+    return (channels + (ChannelRecord(name=""),) * count)[:count]
+
+
+def _guess_notices(layout: Layout) -> tuple[Conflict, ...]:
+    words = {"Z": "z planes", "T": "time points", "C": "channels"}
+    return tuple(
+        Conflict((), f"the file does not say what its {length} pages are; read as {words[letter]}")
+        for letter, length in layout.guessed
+    )
