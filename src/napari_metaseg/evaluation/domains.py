@@ -46,6 +46,11 @@ class Report:
     macro: Mapping[str, float | None]
     notices: tuple[str, ...] = ()
 
+    def images_of(self, domain: DomainScore) -> tuple[ImageScore, ...]:
+        """The images that a domain's line stands for."""
+        fields = domain.domain.items()
+        return tuple(i for i in self.images if all(i.domain.get(k) == v for k, v in fields))
+
     def to_json(self) -> dict[str, object]:
         """The report as plain lists, mappings, numbers, text and None; never NaN."""
         return {
@@ -135,8 +140,8 @@ def _notices(domains: Sequence[DomainScore], images: Sequence[ImageScore]) -> li
     single = [d.label for d in domains if d.dice is not None and d.dice_ci95 is None]
     if single:
         found.append(
-            f"No interval for {'; '.join(single)}: "
-            "its images come from fewer than two independent groups."
+            f"No interval can be given for {'; '.join(single)}: "
+            "fewer than two independent groups of images."
         )
     blank = [image.image for image in images if image.dice is None]
     if blank:
