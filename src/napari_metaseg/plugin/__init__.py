@@ -1,0 +1,1 @@
+"""The napari plugin: reader, sample data, commands and widgets. The only room that knows Qt."""

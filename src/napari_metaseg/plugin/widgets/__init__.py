@@ -1,0 +1,1 @@
+"""One widget a file; what they share stands in `frame`, `fields` and `style`."""

@@ -1,0 +1,95 @@
+"""What a model is and how the image in focus fits what it was trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFrame, QGridLayout, QVBoxLayout
+
+from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Condition
+from napari_metaseg.plugin.widgets.fields import shown
+from napari_metaseg.plugin.widgets.parts import eliding_label, label
+from napari_metaseg.plugin.workspace import LoadedModel
+
+if TYPE_CHECKING:
+    from napari_metaseg.conditioning.field import FieldEncoding
+    from napari_metaseg.packages.manifest import PackageManifest
+
+
+class ModelCard(QFrame):
+    """A table of the fields a model uses: this image's value, what was trained, whether it fits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("look", "card")
+        self._summary = label("", "muted", wrap=True)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(3)
+        self._grid.setColumnStretch(2, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(5)
+        layout.addWidget(self._summary)
+        layout.addLayout(self._grid)
+        self.rows: dict[str, tuple[str, str, str]] = {}
+
+    def show_model(self, model: LoadedModel | None, condition: Condition | None) -> None:
+        """Show a model against what is known of the shown plane (None: no image)."""
+        self.setVisible(model is not None)
+        if model is None:
+            self.rows = {}
+            return
+        manifest = model.package.manifest
+        self._summary.setText(summary(manifest))
+        self.rows = {f.name: _row(f, condition) for f in manifest.metadata_schema.fields}
+        self._fill(
+            {f.name: f.notice((condition or {}).get(f.name)) for f in manifest_fields(model)}
+        )
+
+    def _fill(self, notices: dict[str, str | None]) -> None:
+        while (item := self._grid.takeAt(0)) is not None:
+            item.widget().deleteLater()
+        if not self.rows:
+            return
+        for column, title in enumerate(("Uses", "here", "trained on")):
+            self._grid.addWidget(label(title, "muted"), 0, column)
+        for i, (name, texts) in enumerate(self.rows.items(), start=1):
+            for column, text in enumerate((field_label(name), *texts)):
+                made = eliding_label(text) if column == 2 else label(text)
+                made.setToolTip(notices[name] or f"{text}: as in training")
+                if column == 3 and text != "✓":
+                    made.setProperty("look", "warn")
+                self._grid.addWidget(made, i, column)
+
+
+def manifest_fields(model: LoadedModel) -> tuple[FieldEncoding, ...]:
+    """The fields that a model's network sees."""
+    return tuple(model.package.manifest.metadata_schema.fields)
+
+
+def field_label(name: str) -> str:
+    """A field's name for people."""
+    return CONDITION_FIELDS[name].label if name in CONDITION_FIELDS else name
+
+
+def summary(manifest: PackageManifest) -> str:
+    """One or two sentences on a model: what it finds, how well, from what."""
+    finds = ", ".join(manifest.classes)
+    score = manifest.scores.get("macro_dice")
+    held_out = f" Dice {score:.2f} on images kept aside." if score is not None else ""
+    fields = [field_label(f.name).lower() for f in manifest.metadata_schema.fields]
+    uses = "" if fields else " Looks at the image alone, without metadata."
+    return f"Finds: {finds}.{held_out}{uses}"
+
+
+def _row(field: FieldEncoding, condition: Condition | None) -> tuple[str, str, str]:
+    unit = CONDITION_FIELDS[field.name].unit if field.name in CONDITION_FIELDS else ""
+    value = (condition or {}).get(field.name)
+    here = "–" if condition is None else _with_unit(shown(value), unit) or "unknown"
+    sign = "" if condition is None else "✓" if field.notice(value) is None else "⚠"
+    return here, _with_unit(field.trained_text, unit), sign
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return text and (f"{text}{unit}" if unit in ("", "x") else f"{text} {unit}")

@@ -1,0 +1,204 @@
+"""The Segment widget: choose a model, see whether it fits the image, segment, adjust the cut."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Image
+
+from napari_metaseg.events import Notice, Progress
+from napari_metaseg.plugin import layers, outputs
+from napari_metaseg.plugin.layers import PlaneIndex
+from napari_metaseg.plugin.segmenting import (
+    DeviceFound,
+    PlaneDone,
+    PlaneTask,
+    Segmenter,
+    load_model,
+    plane_task,
+)
+from napari_metaseg.plugin.settings import preferences
+from napari_metaseg.plugin.widgets.frame import Panel
+from napari_metaseg.plugin.widgets.model_card import ModelCard
+from napari_metaseg.plugin.widgets.model_chooser import ModelChooser
+from napari_metaseg.plugin.widgets.parts import ProgressRow, ReasonButton, label, row
+from napari_metaseg.plugin.widgets.threshold import Threshold
+from napari_metaseg.plugin.workspace import LoadedModel
+
+
+class SegmentWidget(Panel):
+    """Predicts the image in focus with the model in use, onto a labels and a probability layer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._segmenter: Segmenter | None = None
+        self._build()
+        self._connect_parts()
+        self._on_models()
+
+    def _build(self) -> None:
+        self.chooser = ModelChooser(self.workspace)
+        self.card = ModelCard()
+        self.this_button = ReasonButton("Segment this image", primary=True)
+        self.planes_button = ReasonButton("All planes")
+        self.images_button = ReasonButton("All images")
+        self.progress = ProgressRow()
+        self.threshold = Threshold(self.focus, self.workspace)
+        self.result = label("", wrap=True)
+        for widget in (self.chooser, self.card, self.this_button):
+            self.body.addWidget(widget)
+        self.body.addLayout(row(self.planes_button, self.images_button))
+        for widget in (self.progress, self.threshold, self.result):
+            self.body.addWidget(widget)
+        self.body.addStretch(1)
+
+    def _connect_parts(self) -> None:
+        self.chooser.load.connect(self.load_model)
+        self.this_button.clicked.connect(self.segment_this)
+        self.planes_button.clicked.connect(self.segment_planes)
+        self.images_button.clicked.connect(self.segment_images)
+        self.progress.stopped.connect(self.cancel)
+        self.threshold.changed.connect(self._show_result)
+        self.workspace.models_changed.connect(self._on_models)
+        self.focus.layer_changed.connect(self.refresh)
+        self.focus.layers_changed.connect(self.refresh)
+        self.focus.plane_changed.connect(self._show_card)
+        self.focus.record_changed.connect(self._show_card)
+
+    def load_model(self, path: Path) -> None:
+        """Load a package folder or zip in the background and use it."""
+        if self.busy:
+            self.say("Wait for the work under way, or cancel it, before loading a model.", "warn")
+            return
+        self._begin(f"Loading {path.name} …", partial(load_model, path))
+
+    def _on_models(self) -> None:
+        self._segmenter = None
+        self.refresh()
+        if not self.busy:
+            self._say_hint()
+
+    def _say_hint(self) -> None:
+        if self.workspace.current is None:
+            self.say("Load a model, or train one with the Train widget.")
+        elif self.focus.image is None:
+            self.say("Open an image to segment.")
+        else:
+            self.say("Ready.")
+
+    def refresh(self) -> None:
+        """Bring buttons, card and threshold in line with the image and the model."""
+        image, reason = self.focus.image, self._why_not()
+        stack = image is not None and len(layers.planes(image)) > 1
+        self.this_button.button.setText("Segment this plane" if stack else "Segment this image")
+        self.this_button.block(reason)
+        self.planes_button.block(reason, quiet=True)
+        self.images_button.block(reason, quiet=True)
+        self.planes_button.setVisible(stack)
+        self.images_button.setVisible(len(layers.image_layers(self.viewer)) > 1)
+        self.threshold.refresh(busy=self.busy)
+        self._show_card()
+
+    def _why_not(self) -> str:
+        if self.busy:
+            return "Wait for the work under way, or cancel it."
+        if self.workspace.current is None:
+            return "Load or train a model first."
+        if self.focus.image is None:
+            return "Open an image first."
+        return ""
+
+    def _show_card(self) -> None:
+        condition = None if self.focus.image is None else self.focus.condition
+        self.card.show_model(self.workspace.current, condition)
+        self._show_result()
+
+    def segment_this(self) -> None:
+        """Segment the shown plane of the image in focus."""
+        if self.focus.image is not None:
+            self._segment([(self.focus.image, self.focus.plane)])
+
+    def segment_planes(self) -> None:
+        """Segment every plane of the image in focus."""
+        image = self.focus.image
+        if image is not None:
+            self._segment([(image, plane) for plane in layers.planes(image)])
+
+    def segment_images(self) -> None:
+        """Segment every plane of every image."""
+        images = layers.image_layers(self.viewer)
+        self._segment([(i, plane) for i in images for plane in layers.planes(i)])
+
+    def _segment(self, chosen: list[tuple[Image, PlaneIndex]]) -> None:
+        model = self.workspace.current
+        if model is None or self.busy or not chosen:
+            return
+        tasks = [plane_task(image, plane) for image, plane in chosen]
+        if self._segmenter is None:
+            self._segmenter = Segmenter(model.package, preferences().device)
+        segmenter, threshold = self._segmenter, self.threshold.value
+        self._begin("Segmenting …", lambda token: segmenter.run(tasks, threshold, token))
+
+    def _begin(self, words: str, work: Any) -> None:
+        self.progress.begin(words)
+        self.say(words, "busy")
+        self.run_job(work)
+        self.refresh()
+
+    def on_event(self, event: object) -> None:
+        """Show progress; put a predicted plane into its layers."""
+        if isinstance(event, Progress):
+            left = event.seconds_left
+            self.progress.update_progress(event.done, event.total, event.message, left)
+        elif isinstance(event, DeviceFound):
+            self.workspace.device = event.words
+        elif isinstance(event, Notice):
+            self.say(event.text, "busy")
+        elif isinstance(event, PlaneDone):
+            self._take(event)
+
+    def _take(self, done: PlaneDone) -> None:
+        image, model = self._image_of(done.task), self.workspace.current
+        if image is None or model is None:
+            return
+        active = self.viewer.layers.selection.active
+        several = not model.package.manifest.binary
+        found = outputs.outputs_for(self.viewer, image, model.name, classes=several)
+        outputs.write_prediction(found, done.task.plane, done.prediction)
+        self.viewer.layers.selection.active = active if active in self.viewer.layers else image
+        self._show_result()
+
+    def _image_of(self, task: PlaneTask) -> Image | None:
+        images = layers.image_layers(self.viewer)
+        return next((i for i in images if str(i.unique_id) == task.layer_id), None)
+
+    def on_result(self, result: object) -> None:
+        """Take a loaded model in, or say what was segmented."""
+        if isinstance(result, LoadedModel):
+            self.workspace.add_model(result)
+            self.say(f"{result.name} is ready.", "good")
+        elif isinstance(result, tuple) and result:
+            self.say("Segmented, but mind: " + "; ".join(result) + ".", "warn")
+        else:
+            self.say("Segmented.", "good")
+
+    def on_finished(self, outcome: str) -> None:
+        """Make the widget usable again."""
+        self.progress.end()
+        if outcome == "stopped":
+            self.say("Stopped. Planes that were done are kept.")
+        self.refresh()
+
+    def _show_result(self) -> None:
+        """Count the objects of the shown plane."""
+        image, plane = self.focus.image, self.focus.plane
+        found = None if image is None else outputs.find_outputs(self.viewer, image)
+        if found is None or plane not in outputs.planes_done(found.labels):
+            self.result.setText("")
+            return
+        objects = found.labels.data[layers.plane_slices(found.labels, plane)]
+        count, share = len(set(objects[objects > 0].tolist())), float((objects > 0).mean())
+        where = "image" if len(layers.planes(image)) == 1 else "plane"
+        self.result.setText(f"{count} objects cover {share:.0%} of this {where}.")
