@@ -63,7 +63,8 @@ def ome_xml(
     image = _image(record, sizes, pixel_type, clean_text(name), leftovers)
     for channel, own in zip(image.pixels.channels, channel_names, strict=False):
         channel.name = clean_text(own)
-    ome = OME(images=[image])
+    ome = OME()  # its references are resolved once all of it is there
+    ome.images.append(image)
     _add_instrument(ome, record, leftovers)
     _add_annotations(ome, record, leftovers)
     return '<?xml version="1.0" encoding="UTF-8"?>' + to_xml(ome, indent=0)
