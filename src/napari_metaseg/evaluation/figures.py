@@ -49,7 +49,7 @@ def domains_png(report: Report, theme: Theme = LIGHT) -> bytes:
     from matplotlib.figure import Figure
 
     rows = len(report.domains)
-    figure = Figure(figsize=(8.4, 1.0 + 0.62 * rows), dpi=140, facecolor=theme.paper)
+    figure = Figure(figsize=(8.4, 1.0 + 0.5 * rows), dpi=140, facecolor=theme.paper)
     axes = figure.subplots()
     for row, domain in enumerate(report.domains):
         _bar(axes, row - _BAR / 2, domain.dice, domain.dice_ci95, theme.first, theme)
@@ -99,16 +99,18 @@ def curve_png(curve: Sequence[CurvePoint], theme: Theme = LIGHT) -> bytes:
 
 
 def _bar(
-    axes: Axes, y: float, score: float | None, interval: Interval | None, colour: str, theme: Theme
+    axes: Axes, y: float, score: float | None, interval: Interval | None, fill: str, theme: Theme
 ) -> None:
     if score is None:
         axes.text(0.01, y, "not scored", va="center", color=theme.ink, fontsize=8)
         return
-    axes.barh(y, score, _BAR * 0.92, color=colour, zorder=2)
+    axes.barh(y, score, _BAR * 0.92, color=fill, zorder=2)
     if interval is not None:
         low, high = interval
         errors = [[max(score - low, 0)], [max(high - score, 0)]]
-        axes.errorbar(score, y, xerr=errors, color=theme.ink, capsize=3, linewidth=1.2, zorder=4)
+        for colour, width in ((theme.paper, 3.2), (theme.ink, 1.2)):
+            axes.errorbar(score, y, xerr=errors, color=colour, elinewidth=width, capsize=2.5,
+                          capthick=width, zorder=4)  # fmt: skip
     axes.text(1.015, y, f"{score:.2f}", va="center", color=theme.ink, fontsize=8)
 
 

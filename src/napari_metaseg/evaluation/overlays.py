@@ -57,10 +57,12 @@ class LineStyle:
 
 
 STYLES = {
-    "found": LineStyle("annotated and found", "#56B4E9", 1.3),
-    "predicted": LineStyle("prediction of it", "#F0E442", 1.3, (3.0, 2.0)),
-    "missed": LineStyle("missed: annotated, not found", "#56B4E9", 2.6, mark="x"),
-    "invented": LineStyle("invented: predicted, not annotated", "#F0E442", 2.6, (2.0, 1.2), "D"),
+    "found": LineStyle("annotated (solid)", "#56B4E9", 1.3),
+    "predicted": LineStyle("predicted (dashed)", "#F0E442", 1.3, (3.0, 2.0)),
+    "missed": LineStyle("missed: annotated, not found (thick, cross)", "#56B4E9", 2.6, mark="x"),
+    "invented": LineStyle(
+        "invented: predicted, not annotated (thick, diamond)", "#F0E442", 2.6, (2.0, 1.2), "D"
+    ),
 }
 """Sky blue and yellow of Okabe and Ito's colour-blind safe palette, on grey."""
 
@@ -94,21 +96,22 @@ def overlay_png(overlay: Overlay) -> bytes:
         axes.set_axis_off()
     _shade(right, overlay.truth.valid[window])
     on_screen = _typical_diameter(overlay) * _PANEL_PX / grey.shape[1]
-    scale = min(max(on_screen / _FULL_LINES_FROM_PX, 0.5), 1.0)
+    scale = min(max(on_screen / _FULL_LINES_FROM_PX, 0.65), 1.0)
     for name, style in STYLES.items():
         _draw(right, getattr(kinds, name)[window], style, scale)
     return _compact_png(figure)
 
 
 def window_of(overlay: Overlay) -> tuple[slice, slice]:
-    """The rows and columns that are shown: some 16 objects across, where most foreground is.
+    """The rows and columns that are shown: some 16 objects across, where most are annotated.
 
     At least 160 and at most 512 px each way, or all of a smaller image.
     """
     side = int(_OBJECTS_ACROSS * _typical_diameter(overlay))
     side = min(max(side, _SMALLEST_PX), _LARGEST_PX)
     shape = overlay.labels.shape
-    foreground = (overlay.truth.classes > 0) | (overlay.labels > 0)
+    annotated = overlay.truth.classes > 0
+    foreground = annotated if annotated.any() else overlay.labels > 0
     total = np.pad(foreground.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     height, width = min(side, shape[0]), min(side, shape[1])
     inside = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from napari_metaseg import __version__
-from napari_metaseg.evaluation.domains import DomainScore, Report, label_of
+from napari_metaseg.evaluation.domains import Report, label_of
 from napari_metaseg.evaluation.overlays import STYLES, Overlay
 
 
@@ -58,35 +58,37 @@ def summary(report: Report) -> str:
         return f"{images} had no annotated pixel, so nothing could be scored."
     worst, best = scored[0], scored[-1]
     if len(scored) == 1:
-        return f"Over {images} ({worst.label}), the mean Dice is {worst.dice:.2f}."
+        where = f" ({worst.label})" if worst.domain else ""
+        return f"Over {images}{where}, the mean Dice is {worst.dice:.2f}."
     return (
         f"Over {images} in {len(scored)} domains, the mean Dice is {report.macro['dice']:.2f}: "
         f"worst in {worst.label} ({worst.dice:.2f}), best in {best.label} ({best.dice:.2f})."
     )
 
 
-def _gallery(
-    report: Report, overlays: Sequence[tuple[Overlay, bytes]]
-) -> list[tuple[str, list[dict[str, str]]]]:
-    """The pictures of each domain, the worst domain first; those of no domain come last."""
-    sections: dict[str, list[dict[str, str]]] = {domain.label: [] for domain in report.domains}
-    for overlay, png in overlays:
-        home = next((d for d in report.domains if _is_of(overlay, d)), None)
-        label = home.label if home else label_of(overlay.domain)
-        figure = {
+def _gallery(report: Report, overlays: Sequence[tuple[Overlay, bytes]]) -> list[dict[str, str]]:
+    """What stands with each picture; the worst domain first, images of no domain last."""
+    places = [_place(report, overlay) for overlay, _ in overlays]
+    order = sorted(range(len(overlays)), key=places.__getitem__)
+    return [
+        {
+            "domain": label_of(overlay.domain),
             "image": overlay.image,
-            "caption": _caption(report, overlay),
+            "scores": _scores(report, overlay),
             "picture": _data_uri(png),
         }
-        sections.setdefault(label, []).append(figure)
-    return [(label, figures) for label, figures in sections.items() if figures]
+        for overlay, png in (overlays[index] for index in order)
+    ]
 
 
-def _is_of(overlay: Overlay, domain: DomainScore) -> bool:
-    return all(overlay.domain.get(name) == value for name, value in domain.domain.items())
+def _place(report: Report, overlay: Overlay) -> int:
+    for number, domain in enumerate(report.domains):
+        if all(overlay.domain.get(name) == value for name, value in domain.domain.items()):
+            return number
+    return len(report.domains)
 
 
-def _caption(report: Report, overlay: Overlay) -> str:
+def _scores(report: Report, overlay: Overlay) -> str:
     for image in report.images:
         if image.image == overlay.image and image.domain == overlay.domain:
             scores = (("Dice", image.dice), ("IoU", image.iou), ("F1", image.f1_50))
