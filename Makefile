@@ -24,7 +24,7 @@ EVERYDAY := -m "not slow and not nightly"
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-setup: ## create .venv with everything for development (TORCH=torch for a GPU build)
+setup: ## create .venv with everything for development (TORCH=torch: a GPU build; TORCH=cpu: back)
 	@$(PYTHON) tools/setup_environment.py --torch "$(TORCH)"
 
 libraries: # the system libraries that Qt needs, and a virtual display
@@ -45,10 +45,10 @@ test: setup libraries ## all tests but the slow ones; windows with both Qt bindi
 test-full: setup libraries ## every test, with both bindings, and with the oldest and newest dependencies
 	QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) -q $(PARALLEL) $(ARGS)
 	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) -q $(PARALLEL) $(ARGS)
-	$(PYTHON) tools/setup_environment.py --folder .cache/envs/lowest --constraint constraints/lowest.txt
+	$(PYTHON) tools/setup_environment.py --folder .cache/envs/lowest --tests-only --constraint constraints/lowest.txt
 	$(MAKE) --no-print-directory test-in BIN=.cache/envs/lowest/bin
 	rm -rf .cache/envs/newest
-	$(PYTHON) tools/setup_environment.py --folder .cache/envs/newest
+	$(PYTHON) tools/setup_environment.py --folder .cache/envs/newest --tests-only
 	$(MAKE) --no-print-directory test-in BIN=.cache/envs/newest/bin
 
 .PHONY: test-in

@@ -1,6 +1,6 @@
 """Create or refresh a virtual environment with everything that development needs.
 
-    python3 tools/setup_environment.py [--folder .venv] [--torch REQUIREMENT] [--constraint FILE]...
+    python3 tools/setup_environment.py [--help]
 
 Does nothing when the environment already holds what pyproject.toml and the constraints ask for.
 Standard library only: it runs on the machine's own Python, before anything is installed.
@@ -30,15 +30,19 @@ def main() -> int:
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(map(str, sys.version_info[:3]))
         sys.exit(f"Python 3.11 or newer is needed: got {found}. Try: make PYTHON=python3.11 ...")
+    stamp = options.folder / "setup-stamp.json"
+    before = json.loads(stamp.read_text()) if stamp.exists() else {}
+    # A choice of PyTorch holds until another is made.
+    options.torch = options.torch or before.get("torch", "cpu")
+    wanted = {"torch": options.torch, "digest": fingerprint(options)}
     python = _python_of(options.folder)
-    stamp = options.folder / "setup-stamp"
-    wanted = fingerprint(options)
-    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if before == wanted and python.exists():
         return 0
     stamp.unlink(missing_ok=True)
-    if not (_create(options.folder, python) and _install(python, options)):
+    keep = python.exists() and before.get("torch", options.torch) == options.torch
+    if not (_create(options.folder, python, keep=keep) and _install(python, options)):
         return 1
-    stamp.write_text(wanted)
+    stamp.write_text(json.dumps(wanted))
     print(f"{options.folder} is ready.")
     return 0
 
@@ -50,8 +54,9 @@ def fingerprint(options: argparse.Namespace) -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     made_from = {
         "python": sys.version,
-        "torch": options.torch or TORCH_CPU.read_text(),
-        "constraints": [path.read_text() for path in options.constraint],
+        "torch": TORCH_CPU.read_text() if options.torch == "cpu" else options.torch,
+        "constraint": options.constraint and options.constraint.read_text(),
+        "tests_only": options.tests_only,
         "project": [project[table] for table in ("project", "build-system", "dependency-groups")],
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
@@ -59,9 +64,10 @@ def fingerprint(options: argparse.Namespace) -> str:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Create or refresh the development environment.")
-    parser.add_argument("--folder", type=Path, default=ROOT / ".venv")
-    parser.add_argument("--torch", default="", help="a requirement; empty is the tested CPU build")
-    parser.add_argument("--constraint", type=Path, action="append", default=[])
+    parser.add_argument("--folder", type=ROOT.joinpath, default=ROOT / ".venv")
+    parser.add_argument("--torch", default="", help="'cpu', the tested build, or a requirement")
+    parser.add_argument("--constraint", type=ROOT.joinpath, help="a file of versions to keep to")
+    parser.add_argument("--tests-only", action="store_true", help="leave out linters and docs")
     return parser.parse_args()
 
 
@@ -69,8 +75,8 @@ def _python_of(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def _create(folder: Path, python: Path) -> bool:
-    if python.exists() and _run(python, "-c", "import pip"):
+def _create(folder: Path, python: Path, *, keep: bool) -> bool:
+    if keep and _run(python, "-c", "import pip"):
         return True
     # Debian keeps the half of venv that brings pip in a package of its own.
     if importlib.util.find_spec("ensurepip") is None and not system_libraries.install(
@@ -82,26 +88,24 @@ def _create(folder: Path, python: Path) -> bool:
 
 
 def _install(python: Path, options: argparse.Namespace) -> bool:
-    constraints = [word for path in options.constraint for word in ("-c", path)]
-    project = ["--group", f"{ROOT / 'pyproject.toml'}:dev", "-e", f"{ROOT}[all,parquet]"]
+    group, extras = ("test", "parquet") if options.tests_only else ("dev", "all,parquet")
+    project = ["--group", f"{ROOT / 'pyproject.toml'}:{group}", "-e", f"{ROOT}[{extras}]"]
+    files = (TORCH_CPU if options.torch == "cpu" else None, options.constraint)
+    constraints = [word for path in files if path for word in ("-c", path)]
     return (
         _pip(python, "--upgrade", "pip>=25.1")
         and _install_torch(python, options.torch)
-        and _pip(python, *project, *_torch_constraint(options.torch), *constraints)
+        and _pip(python, *project, *constraints)
     )
 
 
 def _install_torch(python: Path, requirement: str) -> bool:
     """PyTorch first, alone: every later requirement then finds it and keeps it."""
-    if requirement:
+    if requirement != "cpu":
         return _pip(python, requirement)
     # The machine's own package sources may have the CPU build; if not, PyTorch's index has.
     cpu = ["torch", "-c", TORCH_CPU]
     return _pip(python, *cpu) or _pip(python, *cpu, "--extra-index-url", TORCH_CPU_INDEX)
-
-
-def _torch_constraint(requirement: str) -> list[str | Path]:
-    return [] if requirement else ["-c", TORCH_CPU]
 
 
 def _pip(python: Path, *arguments: str | Path) -> bool:
