@@ -15,10 +15,9 @@ from napari_metaseg.errors import InputError
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed onto it when the block ends without an error."""
-    _make_parent(path)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    if path.is_dir():
+        raise InputError(f"cannot write the file {path}", got="a folder of that name")
+    temporary = _make_beside(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -33,22 +32,52 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends without an error.
 
-    A folder already at `path` is replaced only then.
+    A folder already at `path` is replaced only then, whatever is in it: callers make sure that it
+    is theirs. Raises `InputError` where `path` is a file or cannot be written.
     """
-    _make_parent(path)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    if path.exists() and not path.is_dir():
+        raise InputError(f"cannot write the folder {path}", got="a file of that name")
+    temporary = _make_beside(path, folder=True)
     temporary.chmod(0o777 & ~_umask())
     try:
         yield temporary
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            path.replace(old / path.name)
-            temporary.replace(path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            temporary.replace(path)
+        _take_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_place(new: Path, path: Path) -> None:
+    """Rename `new` to `path`; an older folder there goes only once the new one has its place."""
+    if not path.exists():
+        new.replace(path)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    path.replace(aside / path.name)
+    try:
+        new.replace(path)
+    except OSError:
+        (aside / path.name).replace(path)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _make_beside(path: Path, *, folder: bool = False) -> Path:
+    """A new, hidden file or folder in the folder of `path`, so that renaming it is one step."""
+    _make_parent(path)
+    prefix = f".{path.name[:100]}."
+    try:
+        if folder:
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {path.parent}",
+            got=error.strerror,
+            way_out="Choose a folder that you may write to",
+        ) from None
+    os.close(handle)
+    return Path(name)
 
 
 def _make_parent(path: Path) -> None:

@@ -6,17 +6,18 @@ Columns: `image`, `labels`, `label_kind`, `split`, `group`, the condition fields
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from napari_metaseg.acquisition.condition import CONDITION_FIELDS, parse_value
 from napari_metaseg.acquisition.record import Value
+from napari_metaseg.acquisition.table import read_table
 from napari_metaseg.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from napari_metaseg.files import atomic_path
 
 LabelKind = Literal["instances", "classes", "sparse"]
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
@@ -56,59 +57,34 @@ def read_cohort(path: Path, *, extra_fields: Sequence[str] = ()) -> tuple[Cohort
     Paths in the table are relative to the table. `extra_fields` names the free fields to read
     beside the condition fields. Raises `InputError` for a file, column or cell that cannot be used.
     """
-    table = _read_table(path)
+    table = read_table(path)
     if "image" not in table.columns:
         raise InputError(
             f"the cohort table {path} has no column 'image'",
-            got=", ".join(map(str, table.columns)) or "no columns",
+            got=", ".join(table.columns) or "no columns",
             way_out="Add a column named 'image' with one image path per row",
         )
     absent = [name for name in extra_fields if name not in (*table.columns, *CONDITION_FIELDS)]
     if absent:
         raise InputError(
             f"the cohort table {path} has no column for the field {absent[0]!r}",
-            got=", ".join(map(str, table.columns)),
+            got=", ".join(table.columns),
             way_out="Name a condition field or one of the table's own columns",
         )
-    if table.empty:
+    if not table.rows:
         raise InputError(f"the cohort table {path} has no rows", way_out="Add one row per image")
-    names = [n for n in (*CONDITION_FIELDS, *extra_fields) if n in table.columns]
-    rows = (
-        _parse_row(row, path.parent, names, line)
-        for line, row in enumerate(table.to_dict("records"), start=2)
-    )
-    return tuple(rows)
+    names = [n for n in dict.fromkeys((*CONDITION_FIELDS, *extra_fields)) if n in table.columns]
+    return tuple(_parse_row(row.cells, path.parent, names, row.line) for row in table.rows)
 
 
 def column_names(path: Path) -> tuple[str, ...]:
     """The columns of a cohort table, as they stand."""
-    return tuple(str(name) for name in _read_table(path).columns)
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise InputError(f"no cohort table at {path}", way_out="Give the path of a CSV file")
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path).astype("string").fillna("")
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except ImportError:
-        raise InputError(
-            "reading parquet needs pyarrow",
-            way_out="Run 'pip install pyarrow', or save the table as CSV",
-        ) from None
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path} is not a readable table", got=str(error), way_out="Save it as CSV in UTF-8"
-        ) from None
+    return read_table(path).columns
 
 
 def _parse_row(
-    row: Mapping[Hashable, object], folder: Path, names: Iterable[str], line: int
+    cells: Mapping[str, str], folder: Path, names: Iterable[str], line: int
 ) -> CohortRow:
-    cells = {str(key): str(value).strip() for key, value in row.items()}
     image = cells["image"]
     if not image:
         raise InputError(f"row {line} of the cohort table names no image")
@@ -122,7 +98,9 @@ def _parse_row(
     try:
         stated = {n: v for n in names if (v := parse_value(n, cells[n])) is not None}
     except InputError as error:
-        raise InputError(f"row {line}: {error.what}", got=error.got) from None
+        raise InputError(
+            f"row {line}: {error.what}", got=error.got, way_out=error.way_out
+        ) from None
     indices = {n: _parse_index(n, cells.get(n, ""), line) for n in _INDEX_COLUMNS}
     return CohortRow(
         image=folder / image,
@@ -153,23 +131,30 @@ def _parse_index(name: str, text: str, line: int) -> int | None:
 
 def write_cohort(rows: Sequence[CohortRow], path: Path) -> None:
     """Write rows as a cohort CSV with paths relative to it, whole or not at all."""
-    import os
-
-    import pandas as pd
-
-    from napari_metaseg.files import atomic_path
-
-    folder = path.resolve().parent
     fields = sorted({name for row in rows for name in row.stated})
+    folder = path.resolve().parent
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*_OWN_COLUMNS, *_INDEX_COLUMNS, *fields))
+        for row in rows:
+            own = [_relative(row.image, folder), _relative(row.labels, folder)]
+            own += [getattr(row, name) for name in _OWN_COLUMNS[2:] + _INDEX_COLUMNS]
+            writer.writerow(_cell(value) for value in own + [row.stated.get(n) for n in fields])
 
-    def relative(file: Path | None) -> str:
-        return "" if file is None else Path(os.path.relpath(file.resolve(), folder)).as_posix()
 
-    table = pd.DataFrame(
-        {"image": relative(row.image), "labels": relative(row.labels)}
-        | {name: getattr(row, name) for name in _OWN_COLUMNS[2:] + _INDEX_COLUMNS}
-        | {name: row.stated.get(name) for name in fields}
-        for row in rows
-    )
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False)
+def _relative(file: Path | None, folder: Path) -> str:
+    if file is None:
+        return ""
+    # The folder is resolved since ".." means another place behind a link; a linked file stays one.
+    place = file.parent.resolve() / file.name
+    try:
+        return Path(os.path.relpath(place, folder)).as_posix()
+    except ValueError:  # another drive on Windows has no relative path
+        return place.as_posix()
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)

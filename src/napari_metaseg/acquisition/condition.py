@@ -6,12 +6,19 @@ A condition is a mapping from field name to value in which an unknown field is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from napari_metaseg.acquisition.record import MISSING, AcquisitionRecord, Conflict, Field, Value
-from napari_metaseg.acquisition.vocabulary import IMMERSIONS, MODALITIES, PLANES, modality_from_ome
+from napari_metaseg.acquisition.vocabulary import (
+    IMMERSIONS,
+    MODALITIES,
+    PLANES,
+    immersion_of,
+    modality_from_ome,
+    modality_of,
+)
 from napari_metaseg.errors import InputError
 
 Kind = Literal["float", "bool", "text"]
@@ -50,13 +57,15 @@ CONDITION_FIELDS: Mapping[str, ConditionField] = {
 }
 
 _POSITIVE = {"magnification", "pixel_size_um", "exposure_ms"}
+_WORDS: Mapping[str, Callable[[str], str]] = {"modality": modality_of, "immersion": immersion_of}
 
 
 def parse_value(name: str, text: str) -> Value | None:
     """The value that `text` states for a field; empty text is unknown.
 
-    Known fields are parsed by their type; a free field becomes a number or a truth value where the
-    text is one, else text. Raises `InputError` for text that does not fit the field.
+    Known fields are parsed by their type and the words of the vocabulary; a free field becomes a
+    number or a truth value where the text is one, else text. Raises `InputError` for text that
+    does not fit the field.
     """
     text = text.strip()
     if not text:
@@ -67,7 +76,7 @@ def parse_value(name: str, text: str) -> Value | None:
         return _positive(name, _parse_float(name, text))
     if kind == "bool":
         return _parse_bool(name, text)
-    return text
+    return _WORDS.get(name, str)(text)
 
 
 def check_value(name: str, value: Value) -> Value:
@@ -95,7 +104,8 @@ def _parse_float(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise InputError(f"{name} must be a number", got=repr(text)) from None
+        way_out = "Write decimals with a point" if "," in text else "Leave it empty if unknown"
+        raise InputError(f"{name} must be a number", got=repr(text), way_out=way_out) from None
     if value != value or value in (float("inf"), float("-inf")):
         raise InputError(f"{name} must be a finite number", got=repr(text))
     return value
@@ -204,8 +214,10 @@ def _exposure(record: AcquisitionRecord, c: int, z: int | None, t: int) -> Field
     channel = record.channel(c).get("exposure_time_ms")
     if channel.known:
         return channel
+    if z is not None:
+        return MISSING
     times = {p.exposure_time_ms for p in record.planes if p.c == c}
-    if z is None and len(times) == 1 and None not in times:
+    if len(times) == 1 and None not in times:
         return Field(times.pop(), "file", f"all planes of channel {c}")
     return MISSING
 
@@ -217,8 +229,8 @@ def _plane_offset(record: AcquisitionRecord, c: int, z: int | None, t: int) -> F
     of the stack run from below zero to above it through a plane at exactly zero: then zero is
     taken for the focus, and the value is marked as inferred.
     """
-    planes = [p for p in record.planes if p.c == c and p.t == t]
-    here = [p for p in planes if z is None or p.z == z]
+    planes = record.stack(c, t)
+    here = planes if z is None else tuple(p for p in planes if p.z == z)
     stated = {p.plane_offset_um for p in here}
     if len(stated) == 1 and None not in stated:
         return Field(stated.pop(), "file", "plane offset")

@@ -1,8 +1,7 @@
-"""Records as plain JSON: the document that `metaseg info --json` prints, and a lossless form."""
+"""An image and its acquisition record as the document that `metaseg info --json` prints."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +10,6 @@ from napari_metaseg.acquisition.record import (
     CHANNEL_FIELDS,
     IMAGE_FIELDS,
     AcquisitionRecord,
-    ChannelRecord,
-    Conflict,
     Field,
     PlaneRecord,
 )
@@ -59,30 +56,3 @@ def _plane(plane: PlaneRecord, record: AcquisitionRecord) -> Document:
     if plane.plane_offset_um is None:
         del document["plane_offset_um"]
     return document
-
-
-def record_to_json(record: AcquisitionRecord) -> Document:
-    """The whole record as plain JSON; `record_from_json` gives it back."""
-    document: Document = asdict(record)
-    return document
-
-
-def record_from_json(document: Mapping[str, Any]) -> AcquisitionRecord:
-    """The record that `record_to_json` wrote. Raises KeyError or TypeError for anything else."""
-    return AcquisitionRecord(
-        fields=_fields(document["fields"]),
-        channels=tuple(
-            ChannelRecord(channel["name"], _fields(channel["fields"]))
-            for channel in document["channels"]
-        ),
-        planes=tuple(PlaneRecord(**plane) for plane in document["planes"]),
-        declared=_fields(document["declared"]),
-        reported=tuple(
-            Conflict(tuple(conflict["fields"]), conflict["message"])
-            for conflict in document["reported"]
-        ),
-    )
-
-
-def _fields(document: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:
-    return {name: Field(**field) for name, field in document.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 Value = float | bool | str
@@ -117,7 +118,19 @@ class AcquisitionRecord:
 
     def plane(self, c: int, z: int, t: int) -> PlaneRecord | None:
         """The plane entry of that channel, z and time, or None."""
-        return next((p for p in self.planes if (p.c, p.z, p.t) == (c, z, t)), None)
+        return next((p for p in self.stack(c, t) if p.z == z), None)
+
+    def stack(self, c: int, t: int) -> tuple[PlaneRecord, ...]:
+        """The plane entries of that channel and time."""
+        return self._stacks.get((c, t), ())
+
+    @cached_property
+    def _stacks(self) -> Mapping[tuple[int, int], tuple[PlaneRecord, ...]]:
+        """Built once: a long stack asks for each of its planes."""
+        stacks: dict[tuple[int, int], list[PlaneRecord]] = {}
+        for plane in self.planes:
+            stacks.setdefault((plane.c, plane.t), []).append(plane)
+        return {key: tuple(planes) for key, planes in stacks.items()}
 
     def declare(
         self,

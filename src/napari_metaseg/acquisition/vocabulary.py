@@ -8,14 +8,20 @@ PLANES = ("upper", "lower")
 
 _MODALITY_BY_WORD = {
     "fluorescence": "fluorescence",
+    "fluo": "fluorescence",
+    "epifluorescence": "fluorescence",
     "brightfield": "brightfield",
+    "bright field": "brightfield",
+    "bf": "brightfield",
     "phase": "phase contrast",
     "phase contrast": "phase contrast",
+    "phasecontrast": "phase contrast",
     "dic": "DIC",
     "differential interference contrast": "DIC",
     "dpc": "DPC",
     "differential phase contrast": "DPC",
     "darkfield": "darkfield",
+    "dark field": "darkfield",
 }
 _IMMERSION_BY_WORD = {"dry": "Air", "multi immersion": "Multi"} | {i.lower(): i for i in IMMERSIONS}
 _FLUORESCENT_MODES = {
@@ -33,7 +39,7 @@ _FLUORESCENT_MODES = {
 def modality_of(word: str) -> str:
     """The vocabulary's modality for a word in any case; a word of its own is kept as it stands."""
     clean = " ".join(word.replace("_", " ").replace("-", " ").split())
-    return _MODALITY_BY_WORD.get(clean.lower(), clean)
+    return _MODALITY_BY_WORD.get(clean.lower(), word.strip())
 
 
 def immersion_of(word: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from napari_metaseg.errors import InputError
 
-_RESAVE = "Save it as OME-TIFF, for instance in Fiji with File > Save As > OME-TIFF (Bio-Formats)"
-_RESAVE_SIMPLE = "Save it as TIFF or PNG, for instance in Fiji with File > Save As"
+_RESAVE = "Open it in Fiji with Bio-Formats and save it there as OME-TIFF"
+_RESAVE_SIMPLE = "Save the original as TIFF or PNG"
 _HEAD_BYTES = 512
 
 _READABLE = (
@@ -23,8 +23,6 @@ _REFUSED = (
     (b"ZISRAWFILE", "a Zeiss CZI file", _RESAVE),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (for instance Imaris or ilastik)", _RESAVE),
     (b"\xd0\xcf\x11\xe0", "an OLE file (for instance Olympus OIB or Zeiss ZVI)", _RESAVE),
-    (b"\tics_version", "an ICS file", _RESAVE),
-    (b"ics_version", "an ICS file", _RESAVE),
     (b"PK\x03\x04", "a zip archive", "Unpack it and give the images inside"),
     (b"\x1f\x8b", "a gzip archive", "Unpack it and give the images inside"),
     (b"\xff\xd8\xff", "a JPEG file, whose compression changes intensities", _RESAVE_SIMPLE),
@@ -84,6 +82,8 @@ def _name_foreign(head: bytes) -> tuple[str, str]:
             return what, way_out
     if head.startswith(b"\x70\x00\x00\x00") and head[8:9] == b"\x2a":
         return "a Leica LIF file", _RESAVE
+    if b"ics_version" in head[:32]:
+        return "an ICS file", _RESAVE
     if head[128:132] == b"DICM":
         return "a DICOM file", _RESAVE
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":

@@ -12,6 +12,22 @@ from napari_metaseg.images.ome import read_ome
 from napari_metaseg.images.tiff_layout import Layout
 
 _CALIBRATION_TAGS = (282, 283, 296)
+_HARMONY_TAG = 65500
+
+_UNREAD = {
+    "is_metaseries": "MetaMorph or MetaXpress",
+    "is_micromanager": "Micro-Manager",
+    "is_lsm": "Zeiss LSM",
+    "is_stk": "MetaMorph STK",
+    "is_fluoview": "Olympus FluoView",
+    "is_scanimage": "ScanImage",
+    "is_svs": "Aperio",
+    "is_ndpi": "Hamamatsu",
+    "is_scn": "Leica SCN",
+    "is_qpi": "PerkinElmer QPI",
+    "is_nih": "NIH Image",
+}
+"""tifffile's flag → whose metadata the file holds beside the pixels."""
 
 
 def series_record(
@@ -20,7 +36,8 @@ def series_record(
     """What the file says of series `index` of `count`, with a notice for what had to be guessed."""
     record = _read(tiff, series, index, count)
     record = replace(record, channels=_as_many(record.channels, layout))
-    return replace(record, reported=record.reported + _guess_notices(layout))
+    notices = _guess_notices(layout) + _unread_notices(tiff)
+    return replace(record, reported=record.reported + notices)
 
 
 def _read(tiff: Any, series: Any, index: int, count: int) -> AcquisitionRecord:
@@ -77,4 +94,19 @@ def _guess_notices(layout: Layout) -> tuple[Conflict, ...]:
     return tuple(
         Conflict((), f"the file does not say what its {length} pages are; read as {words[letter]}")
         for letter, length in layout.guessed
+    )
+
+
+def _unread_notices(tiff: Any) -> tuple[Conflict, ...]:
+    """Say so where a vendor's own metadata are in the file and are not read."""
+    if tiff.is_ome:
+        return ()
+    vendors = [name for flag, name in _UNREAD.items() if getattr(tiff, flag, False)]
+    if _HARMONY_TAG in tiff.pages[0].tags:
+        vendors.append("PerkinElmer Harmony")
+    if tiff.is_imagej and "Exposure-ms" in str((tiff.imagej_metadata or {}).get("Info", "")):
+        vendors.append("Micro-Manager")
+    return tuple(
+        Conflict((), f"the file also holds {vendor} metadata, which are not read")
+        for vendor in dict.fromkeys(vendors)
     )

@@ -1,0 +1,171 @@
+"""What is known of image files, as documents for programs and as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_metaseg.acquisition.condition import conflicts, derive_condition
+from napari_metaseg.acquisition.document import image_document
+from napari_metaseg.acquisition.record import (
+    CHANNEL_FIELDS,
+    IMAGE_FIELDS,
+    AcquisitionRecord,
+    Field,
+    PlaneRecord,
+    Value,
+)
+from napari_metaseg.images.open import open_images
+from napari_metaseg.images.protocol import ImageSource
+
+_LISTED_PLANES = 8
+_LISTED_CHANNELS = 6
+_UNITS = {"um": "µm", "ms": "ms", "nm": "nm"}
+
+
+def file_document(path: Path) -> dict[str, Any]:
+    """The entry of one file in `metaseg info --json`. Raises `InputError` as `open_images` does."""
+    images = [
+        image_document(name=i.name, axes=i.axes, shape=i.shape, record=i.record)
+        for i in open_images(path)
+    ]
+    return {"file": str(path), "images": images}
+
+
+def file_table(path: Path) -> str:
+    """The same for people: one block per image. Raises `InputError` as `open_images` does."""
+    blocks = ["\n".join(_image_lines(image)) for image in open_images(path)]
+    return "\n\n".join([str(path), *blocks])
+
+
+def _image_lines(image: ImageSource) -> Iterator[str]:
+    sizes = " × ".join(f"{n}" for n in image.shape)
+    yield f"  {image.name}   {image.axes} {sizes}   {image.dtype}"
+    record = image.record
+    fields = derive_condition(record)
+    varying = _varying(record, image.size("Z"), image.size("T"))
+    yield from _section("condition", _condition_rows(fields, varying))
+    known = {n: f for n in IMAGE_FIELDS if (f := record.get(n)).known}
+    yield from _section("acquisition", [_row(n, f) for n, f in known.items()])
+    yield from _channel_lines(record, image.size("C"))
+    yield from _plane_lines(record.planes)
+    for conflict in conflicts(record):
+        about = f"{', '.join(conflict.fields)}: " if conflict.fields else ""
+        yield f"    ! {about}{conflict.message}"
+
+
+_Row = tuple[str, str, str]
+
+
+def _section(title: str, rows: Sequence[_Row]) -> Iterator[str]:
+    """A title and aligned rows of name, value and where the value comes from."""
+    if not rows:
+        return
+    yield f"    {title}"
+    names = max(len(name) for name, _, _ in rows)
+    values = max((len(value) for _, value, origin in rows if origin), default=0)
+    for name, value, origin in rows:
+        yield f"      {name:<{names}}  {value:<{values}}  {origin}".rstrip()
+
+
+def _condition_rows(fields: Mapping[str, Field], varying: Mapping[str, str]) -> list[_Row]:
+    """What is known, then one row that names what is not."""
+    rows = [_row(name, field) for name, field in fields.items() if field.value is not None]
+    unknown = [name for name, field in fields.items() if field.value is None]
+    rows += [(n, varying[n], "varies from plane to plane") for n in unknown if n in varying]
+    left = [name for name in unknown if name not in varying]
+    return [*rows, ("unknown", ", ".join(left), "")] if left else rows
+
+
+def _row(name: str, field: Field) -> _Row:
+    text = _with_unit(name, field.value) if field.value is not None else "-"
+    origin = f"{field.source}: {field.path}" if field.path else field.source
+    if isinstance(field.original, str) and _differs(field.original, text):
+        origin += f" = {_shorten(field.original)}"
+    return name, text, origin
+
+
+def _differs(original: str, shown: str) -> bool:
+    """Whether the file's own words say something that the value shown does not."""
+    number, _, unit = original.partition(" ")
+    try:
+        tidy = f"{float(number):g} {unit}".strip()
+    except ValueError:
+        tidy = original
+    return tidy.lower() not in (shown.lower(), shown.lower().removesuffix("x"))
+
+
+def _with_unit(name: str, value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, float | int):
+        return value
+    if "magnification" in name:
+        return f"{value:g}x"
+    unit = _UNITS.get(name.rsplit("_", 1)[-1], "")
+    number = f"{value:+.6g}" if "offset" in name else f"{value:.6g}"
+    return f"{number} {unit}".rstrip()
+
+
+def _shorten(text: str, limit: int = 50) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+def _channel_lines(record: AcquisitionRecord, count: int) -> Iterator[str]:
+    for index in range(min(count, _LISTED_CHANNELS)):
+        channel = record.channel(index)
+        rows = [_row(n, f) for n in CHANNEL_FIELDS if (f := channel.get(n)).known]
+        if rows or channel.name:
+            title = f"channel {index} {channel.name}".rstrip()
+            yield from _section(title, rows) if rows else [f"    {title}"]
+    if count > _LISTED_CHANNELS:
+        yield f"    … and {count - _LISTED_CHANNELS} more channels (all with --json)"
+
+
+def _plane_lines(planes: Sequence[PlaneRecord]) -> Iterator[str]:
+    if not planes:
+        return
+    yield "    planes"
+    columns = [
+        name
+        for name in ("position_z_um", "plane_offset_um", "exposure_time_ms")
+        if any(getattr(plane, name) is not None for plane in planes)
+    ]
+    yield f"      {'c':>3} {'z':>4} {'t':>4}  " + "  ".join(columns)
+    shown = planes if len(planes) <= _LISTED_PLANES else planes[: _LISTED_PLANES - 2]
+    for plane in shown:
+        yield _plane_line(plane, columns)
+    if len(shown) < len(planes):
+        yield f"      … {len(planes) - len(shown) - 1} more (all with --json) …"
+        yield _plane_line(planes[-1], columns)
+
+
+def _plane_line(plane: PlaneRecord, columns: Iterable[str]) -> str:
+    cells = (f"{_cell(getattr(plane, name)):>{len(name)}}" for name in columns)
+    return f"      {plane.c:>3} {plane.z:>4} {plane.t:>4}  " + "  ".join(cells)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
+
+
+def _varying(record: AcquisitionRecord, depth: int, times: int) -> dict[str, str]:
+    """The condition fields that differ between the planes of channel 0: numbers as a range."""
+    if not record.planes:
+        return {}
+    values: dict[str, set[Value]] = {}
+    for t in range(times):
+        for z in range(depth):
+            for name, field in derive_condition(record, 0, z, t).items():
+                if field.value is not None:
+                    values.setdefault(name, set()).add(field.value)
+    return {name: _range(name, found) for name, found in values.items() if len(found) > 1}
+
+
+def _range(name: str, values: set[Value]) -> str:
+    numbers = sorted(v for v in values if isinstance(v, float) and not isinstance(v, bool))
+    if len(numbers) == len(values):
+        return f"{_with_unit(name, numbers[0])} … {_with_unit(name, numbers[-1])}"
+    return " / ".join(sorted((_with_unit(name, v) for v in values), reverse=True))
