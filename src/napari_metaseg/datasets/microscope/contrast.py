@@ -3,9 +3,11 @@
 Every modality is a sum over layers of transfer functions in spatial frequency f (cycles per µm).
 Transmitted light uses the contrast transfer of a weak object: with χ = π λ d f² / n at distance d
 from focus, absorbance A and phase φ change the log intensity by -A cos χ - 2 φ sin χ (Guigay,
-Optik 49 (1977) 121). Its limit for small d is the transport of intensity, ∂I/∂z ∝ -∇²φ (Teague,
-JOSA 73 (1983) 1434), so contrast inverts with the sign of d. Cells are no weak objects: fringes
-have the right place and sign, their strength is approximate.
+Optik 49 (1977) 121). Its limit for small d is the transport of intensity (Teague, JOSA 73 (1983)
+1434), so contrast inverts with the sign of d. The stand is inverted, the lamp above: focused above
+a cell (d > 0), towards the lamp, the cell is dark; focused below, where it gathers the light, it is
+bright. Cells are no weak objects: fringes have the right place and sign, their strength is
+approximate.
 Results are relative to the bright field (1) or to a full-brightness nucleus (fluorescence).
 """
 

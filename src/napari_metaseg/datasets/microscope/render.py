@@ -43,7 +43,7 @@ class Rendered:
 
     def of(self, population: str) -> NDArray[np.int32]:
         """The labels of that population alone, renumbered from 1 in the same order."""
-        chosen = [n for n, name in self.populations.items() if name == population]
+        chosen = np.array([n for n, name in self.populations.items() if name == population], int)
         renumber = np.zeros(max(self.populations, default=0) + 1, np.int32)
         present = np.intersect1d(chosen, self.labels)
         renumber[present] = np.arange(1, len(present) + 1)

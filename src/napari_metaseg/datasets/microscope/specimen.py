@@ -107,7 +107,7 @@ def grow_specimen(
     if size_um <= 0 or any(p.radius_um <= 0 for p in populations):
         raise InputError("sizes in a specimen must be above 0", got=f"{size_um:g} µm")
     rng = np.random.default_rng(seed)
-    drawn = [(p.name, r) for p in populations for r in _draw_radii(p, size_um, rng)]
+    drawn = [(p.name, float(r)) for p in populations for r in _draw_radii(p, size_um, rng)]
     drawn.sort(key=lambda item: -item[1])
     placed: list[Nucleus] = []
     for name, radius in drawn:
