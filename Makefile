@@ -77,8 +77,7 @@ screenshots: setup libraries ## take the pictures in docs/images again
 	env NAPARI_CONFIG= $(DISPLAY_RUN) $(BIN)/python tools/screenshots.py $(ARGS)
 
 docs: setup ## build the documentation into site/
-	$(BIN)/mkdocs build --strict --quiet
-	@echo "site/index.html"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 build: setup ## build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --outdir dist
