@@ -48,7 +48,8 @@ class Optics:
     """How one image is taken.
 
     `plane_offset_um` is the focal plane's position minus the specimen's mid-plane: positive is
-    focused above it, towards the lamp of an inverted stand. Raises `InputError` for values that no microscope has.
+    focused above it, towards the lamp of an inverted stand. Raises `InputError` for values that no
+    microscope has.
     """
 
     objective: Objective
