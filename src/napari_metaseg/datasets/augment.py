@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def augment(patch: Patch, settings: Augmentation, patch_px: int, rng: np.random.
 
 
 def _turn(patch: Patch, which: int) -> Patch:
-    def turned(array: NDArray) -> NDArray:  # type: ignore[type-arg]
+    def turned(array: NDArray[Any]) -> NDArray[Any]:
         out = np.rot90(array, which % 4, axes=(-2, -1))
         return out[..., ::-1] if which >= 4 else out
 
@@ -96,10 +97,10 @@ def _resample(patch: Patch, patch_px: int, zoom: float) -> Patch:
     # Pixel centres are kept: output pixel i stands at (i + 0.5) / zoom - 0.5 of the input.
     offset = 0.5 / zoom - 0.5
 
-    def sampled(array: NDArray, order: int) -> NDArray:  # type: ignore[type-arg]
-        return ndimage.affine_transform(
-            array, (1 / zoom,) * 2, offset, (patch_px,) * 2, order=order, mode="nearest"
-        )
+    def sampled(array: NDArray[Any], order: Literal[0, 1]) -> NDArray[Any]:
+        shape = (patch_px, patch_px)
+        step = (1 / zoom, 1 / zoom)
+        return ndimage.affine_transform(array, step, offset, shape, order=order, mode="nearest")
 
     # The blur that takes a PSF of 1 px to that of the lower magnification.
     sigma = 0.5 * np.sqrt(max(0.0, zoom**-2 - 1))

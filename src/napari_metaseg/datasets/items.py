@@ -100,7 +100,8 @@ def _target(
 ) -> LabelTarget | None:
     if row.labels is None:
         return None
-    raw = read_labels(row.labels, **_labels_plane(row.labels, source, z, t))
+    plane = _labels_plane(row.labels, source, {"Z": z, "T": t})
+    raw = read_labels(row.labels, z=plane["Z"], t=plane["T"])
     if raw.shape != shape:
         raise InputError(
             f"the labels of {row.name} do not fit the image",
@@ -110,11 +111,11 @@ def _target(
     return convert_labels(raw, row.label_kind)
 
 
-def _labels_plane(path: Path, source: ImageSource, z: int, t: int) -> dict[str, int]:
+def _labels_plane(path: Path, source: ImageSource, plane: Mapping[str, int]) -> dict[str, int]:
     """Where in the labels file this plane's labels stand; one plane serves a whole stack."""
     labels = open_image(path)
-    plane = {}
-    for axis, index in (("Z", z), ("T", t)):
+    place = {}
+    for axis, index in plane.items():
         size = labels.size(axis)
         if size not in (1, source.size(axis)):
             raise InputError(
@@ -122,6 +123,5 @@ def _labels_plane(path: Path, source: ImageSource, z: int, t: int) -> dict[str, 
                 got=f"{size} planes along {axis}, the image has {source.size(axis)}",
                 way_out="Give labels with one plane, or as many as the image",
             )
-        if size > 1:
-            plane[axis.lower()] = index
-    return plane
+        place[axis] = index if size > 1 else 0
+    return place

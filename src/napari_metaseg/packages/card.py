@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from napari_metaseg.conditioning.schema import FieldEncoding
+from napari_metaseg.conditioning.field import FieldEncoding
 from napari_metaseg.packages.manifest import PackageManifest
 
 

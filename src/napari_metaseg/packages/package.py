@@ -49,7 +49,7 @@ class ModelPackage:
     @property
     def network(self) -> ConditionedUNet:
         """The first member's network."""
-        return self.networks[self.manifest.members[0].name]
+        return next(iter(self.networks.values()))
 
 
 def save_package(

@@ -1,12 +1,16 @@
-"""Where the network runs, and in which precision."""
+"""Where the network runs, and in which precision.
+
+PyTorch is imported when a device is looked for: a request is made without it.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from napari_metaseg.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16"]
@@ -17,6 +21,8 @@ def resolve_device(name: str = "auto") -> torch.device:
 
     Raises `InputError` where the named one is not there.
     """
+    import torch
+
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -33,6 +39,8 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     """The dtype that convolutions run in; "auto" takes bf16 where a CUDA device supports it."""
+    import torch
+
     if name == "fp32":
         return torch.float32
     if name == "bf16":
@@ -45,6 +53,8 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
 
 def device_label(device: torch.device) -> str:
     """What to call the device in front of people."""
+    import torch
+
     if device.type == "cuda":
         return f"GPU ({torch.cuda.get_device_name(device)})"
     return {"cpu": "CPU", "mps": "Apple GPU"}.get(device.type, device.type)

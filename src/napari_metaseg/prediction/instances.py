@@ -57,7 +57,7 @@ def _split_touching(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 
 def _seed_every_piece(
-    seeds: NDArray[np.int32], pieces: NDArray[np.int32], mask: NDArray[np.bool_]
+    seeds: NDArray[np.integer], pieces: NDArray[np.integer], mask: NDArray[np.bool_]
 ) -> NDArray[np.int32]:
     """Give a piece too flat for an h-maximum one seed of its own: the whole piece."""
     seeded = np.unique(pieces[(seeds > 0) & mask])

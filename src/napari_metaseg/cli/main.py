@@ -1,0 +1,78 @@
+"""Parse the command, run it, and turn what went wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from napari_metaseg import __version__
+from napari_metaseg.cli import demo, evaluate, info, predict, study, train
+from napari_metaseg.errors import Cancelled, InputError
+from napari_metaseg.events import CancelToken
+
+DONE, OURS, CALLERS, CANCELLED = 0, 1, 2, 130
+
+_COMMANDS = (demo, info, train, predict, evaluate, study)
+
+_DESCRIPTION = """\
+Segment microscopy images with U-Nets that know how each image was acquired.
+
+A first look:
+  metaseg demo                      train, predict and score on generated samples
+  metaseg info image.ome.tif        how an image was taken, as its file says
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as exit_:  # argparse has printed its message
+        return exit_.code if isinstance(exit_.code, int) else CALLERS
+    token = CancelToken()
+    previous = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, _stop_once(token))
+        code: int = arguments.run(arguments, token)
+    except InputError as error:
+        print(f"metaseg: {error}", file=sys.stderr)
+        return CALLERS
+    except (Cancelled, KeyboardInterrupt):
+        print("metaseg: stopped; what was finished is kept.", file=sys.stderr)
+        return CANCELLED
+    except BrokenPipeError:
+        return OURS
+    except OSError as error:
+        print(f"metaseg: {error}", file=sys.stderr)
+        return OURS
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return code
+
+
+def _stop_once(token: CancelToken):  # type: ignore[no-untyped-def]
+    """Ctrl-C asks politely first; a second one interrupts at once."""
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        if token.cancelled:
+            raise KeyboardInterrupt
+        token.cancel()
+
+    return handle
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="metaseg",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"napari-metaseg {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    return parser

@@ -1,0 +1,84 @@
+"""`metaseg predict`: segment files with a model package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from napari_metaseg.cli.common import add_device, checked, follow
+from napari_metaseg.events import CancelToken
+
+_DESCRIPTION = """\
+Segment images with a model package. For each image three files are written: objects (_labels),
+classes (_classes) and probability (_probability), as OME-TIFF with the image's own metadata.
+
+  metaseg predict nuclei image.ome.tif --out results
+  metaseg predict nuclei folder/ 'more/*.tif' --out results
+  metaseg predict nuclei old.png --out results --set magnification=20 --set modality=brightfield
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "predict",
+        help="segment images with a model",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("package", metavar="PACKAGE", help="model folder, zip, or installed name")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IMAGE",
+        help="images, folders, patterns such as 'a/*.tif', or a cohort table",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="state how the images were taken; wins over table and file; may be repeated",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="auto takes bf16 on GPUs that have it, else fp32 (default: auto)",
+    )
+    parser.add_argument(
+        "--tile-px",
+        type=int,
+        default=512,
+        help="side of a tile; smaller needs less memory, the result is the same (default: 512)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, only that")
+    add_device(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, token: CancelToken) -> int:
+    """Predict every image; those finished before a Ctrl-C are kept."""
+    from napari_metaseg.prediction.job import predict_files
+    from napari_metaseg.prediction.request import PredictionRequest, parse_settings
+
+    request = checked(
+        PredictionRequest,
+        {
+            "package": arguments.package,
+            "inputs": tuple(arguments.inputs),
+            "out": arguments.out,
+            "stated": parse_settings(arguments.set),
+            "device": arguments.device,
+            "precision": arguments.precision,
+            "tile_px": arguments.tile_px,
+        },
+    )
+    entries = follow(predict_files(request, token), quiet=arguments.json)
+    if arguments.json:
+        print(json.dumps([entry.to_json() for entry in entries], indent=1, ensure_ascii=False))
+    else:
+        print(f"{len(entries)} image(s) segmented: {arguments.out}")
+    return 0

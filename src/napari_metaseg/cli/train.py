@@ -1,0 +1,158 @@
+"""`metaseg train`: from a cohort table to a model package."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_metaseg.cli.common import add_device, checked, follow, words
+from napari_metaseg.errors import InputError
+from napari_metaseg.events import CancelToken
+
+if TYPE_CHECKING:
+    from napari_metaseg.datasets.items import PlaneItem
+    from napari_metaseg.training.request import TrainingRequest
+
+_DESCRIPTION = """\
+Train a U-Net on the annotated rows of a cohort table and save it as a model package.
+
+The table (CSV) has one row per image with the columns image and labels, and what is known of how
+it was taken (magnification, modality, ...); what the table leaves empty is read from the file.
+Rows are split by their column 'split' (train, val, test), else by 'group' and the seed.
+
+  metaseg train cohort.csv --out nuclei
+  metaseg train cohort.csv --out nuclei --minutes 10 --fields magnification,modality
+  metaseg train cohort.csv --out nuclei --resume nuclei.run        go on where it stopped
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model on a cohort table",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("cohort", type=Path, metavar="COHORT", help="the cohort table (CSV)")
+    parser.add_argument("--out", type=Path, required=True, help="the model package to write")
+    length = parser.add_argument_group("how long")
+    length.add_argument("--steps", type=int, help="training steps (default: 600)")
+    length.add_argument("--minutes", type=float, help="train for so many minutes instead")
+    length.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
+    length.add_argument("--init-from", metavar="PACKAGE", help="start from this model's weights")
+    _add_method(parser.add_argument_group("how metadata is used"))
+    other = parser.add_argument_group("other")
+    other.add_argument("--seed", type=int, help="seed of split, patches and weights (default: 0)")
+    other.add_argument("--loss", choices=("bce+dice", "bce", "dice"), help="default: bce+dice")
+    other.add_argument("--channels", type=int, help="input channels of the network (default: 1)")
+    other.add_argument("--width", type=int, help="channels of the first stage (default: 16)")
+    other.add_argument("--depth", type=int, help="halvings of the image (default: 3)")
+    other.add_argument("--patch-px", type=int, help="side of a training patch (default: 128)")
+    other.add_argument("--batch-size", type=int, help="patches per step (default: 8)")
+    add_device(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_method(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--strategy",
+        choices=("conditioned", "general"),
+        help="conditioned: the network sees the metadata; general: it does not (the baseline)",
+    )
+    group.add_argument(
+        "--method",
+        metavar="NAME",
+        help="how metadata steers the network: film (default), fusion-lowrank, sme, me, se, none",
+    )
+    group.add_argument(
+        "--sites",
+        type=words,
+        metavar="A,B",
+        help="where in the network: all (default), encoder, decoder, inner, outer, or stage names",
+    )
+    group.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="how numbers enter the network: value (default), fourier, thermometer",
+    )
+    group.add_argument(
+        "--fields",
+        type=words,
+        metavar="A,B",
+        help="the fields that the network sees (default: every known field that varies)",
+    )
+    group.add_argument(
+        "--max-zoom",
+        type=float,
+        metavar="F",
+        help="zoom training patches up to F both ways, their magnification with them "
+        "(default: 1.4; 1 for never)",
+    )
+    group.add_argument(
+        "--metadata-dropout",
+        type=float,
+        metavar="P",
+        help="hide each field with this probability, so that unknown values work (default: 0.1)",
+    )
+
+
+def run(arguments: argparse.Namespace, token: CancelToken) -> int:
+    """Train; with Ctrl-C the best network so far is kept."""
+    from napari_metaseg.training.job import train
+
+    request = _request(arguments)
+    items = _items(arguments.cohort, request)
+    result = follow(train(request, items, arguments.out, token, resume=arguments.resume))
+    score = "not validated" if result.best_score is None else f"Dice {result.best_score:.3f}"
+    print(f"{'Trained' if result.finished else 'Stopped'}: {result.package} ({score})")
+    if not result.finished:
+        print(
+            f"Go on with: metaseg train {arguments.cohort} --out {result.package} "
+            f"--resume {result.run}"
+        )
+        return 130
+    print(f"Next: metaseg evaluate {result.package} {arguments.cohort} --out report")
+    return 0
+
+
+def _request(arguments: argparse.Namespace) -> TrainingRequest:
+    from napari_metaseg.training.checkpoint import read_request
+    from napari_metaseg.training.request import TrainingRequest
+
+    given = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name in TrainingRequest.model_fields and value is not None
+    }
+    if arguments.resume is None:
+        return checked(TrainingRequest, given)
+    stored = read_request(arguments.resume)
+    free = ("steps", "minutes", "device")
+    changed = [n for n, v in given.items() if n not in free and v != getattr(stored, n)]
+    if changed:
+        raise InputError(
+            f"--{changed[0].replace('_', '-')} differs from the run that is resumed",
+            got=f"{given[changed[0]]}, the run has {getattr(stored, changed[0])}",
+            way_out="Leave it out, or start a new run without --resume",
+        )
+    return checked(TrainingRequest, {**stored.model_dump(), **given})
+
+
+def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
+    from napari_metaseg.acquisition.cohort import column_names, read_cohort
+    from napari_metaseg.acquisition.condition import CONDITION_FIELDS
+    from napari_metaseg.datasets.items import load_items
+
+    free = [name for name in request.fields if name not in CONDITION_FIELDS]
+    rows = read_cohort(cohort, extra_fields=free)
+    usable = [row for row in rows if row.labels is not None and row.split != "test"]
+    if not usable:
+        raise InputError(
+            f"no row of {cohort} can be trained on",
+            got=f"{len(rows)} row(s) without labels, or in the split 'test'; "
+            f"columns {', '.join(column_names(cohort))}",
+            way_out="Fill the column 'labels' of some rows",
+        )
+    return load_items(usable, channels=request.channels)

@@ -1,0 +1,1 @@
+"""Experiments as recipes that anyone can run again: seeds, intervals, one table each."""

@@ -1,0 +1,41 @@
+"""Does metadata help where it must, and is it harmless where it is not needed?
+
+The virtual microscope's two tasks have a known answer (datasets/microscope/tasks.py). Every arm has
+the same network, steps, patches and seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from napari_metaseg.acquisition.cohort import read_cohort
+from napari_metaseg.datasets.items import load_items
+from napari_metaseg.datasets.microscope.tasks import Task, write_task
+from napari_metaseg.events import CancelToken, Event
+from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, FUSION, GENERAL, SME
+from napari_metaseg.studies.study import StudyRequest, StudyRow, Trial, run_trial
+from napari_metaseg.training.request import TrainingRequest
+
+ARMS = (GENERAL, FILM, FILM_WITHHELD, FUSION, SME)
+_TASKS: tuple[Task, ...] = ("needed", "redundant")
+
+
+def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
+    """Both tasks, all arms and seeds; the cohorts are generated below the output folder."""
+    base = TrainingRequest(
+        steps=20 if request.quick else 500,
+        width=12,
+        patch_px=96,
+        fields=("magnification",),
+    )
+    rows: list[StudyRow] = []
+    for task in _TASKS:
+        folder = request.out / "cohorts" / task
+        table = write_task(task, folder, images_per_domain=3 if request.quick else 12, seed=2026)
+        items = load_items(read_cohort(table))
+        training = [item for item in items if item.split != "test"]
+        test = [item for item in items if item.split == "test"]
+        by = ("magnification",)
+        trial = Trial(task, task, ARMS, base, training, test, by)
+        rows += yield from run_trial(trial, request, token)
+    return rows

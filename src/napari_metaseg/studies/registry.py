@@ -1,0 +1,46 @@
+"""The studies by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+
+from napari_metaseg.errors import InputError
+from napari_metaseg.events import CancelToken, Event
+from napari_metaseg.studies import metadata_needed, real_cells
+from napari_metaseg.studies.study import StudyRequest, StudyRow, markdown_table, write_rows
+
+Run = Callable[[StudyRequest, CancelToken], Generator[Event, None, list[StudyRow]]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study and what it asks, in one sentence."""
+
+    sentence: str
+    run: Run
+
+
+STUDIES: Mapping[str, Study] = {
+    "metadata-needed": Study(
+        "virtual microscope: a task that needs the magnification, and one that does not",
+        metadata_needed.run,
+    ),
+    "real-cells": Study(
+        "real images: Otsu, the U-Net without and with metadata, per modality and source",
+        real_cells.run,
+    ),
+}
+
+
+def run_study(
+    request: StudyRequest, token: CancelToken
+) -> Generator[Event, None, list[StudyRow]]:
+    """Run a study; writes `study.json` and `study.md` and yields what its trainings yield."""
+    if request.name not in STUDIES:
+        known = ", ".join(STUDIES)
+        raise InputError("no such study", got=request.name, way_out=f"Choose one of {known}")
+    rows = yield from STUDIES[request.name].run(request, token)
+    write_rows(rows, request.out / "study.json")
+    (request.out / "study.md").write_text(markdown_table(rows), encoding="utf-8")
+    return rows
