@@ -16,12 +16,19 @@ import napari_metaseg
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
+PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+PROJECT = tomllib.loads(PYPROJECT)["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND_BLOCK = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.DOTALL)
 PICKLING = re.compile(
     r"(?:import|from) (?:pickle|joblib|shelve|dill|cloudpickle)\b"
     r"|torch\.(?:save|load)\(|allow_pickle=True|weights_only=False"
 )
+
+
+def release(text: str) -> tuple[int, ...]:
+    """Version numbers without trailing zeros, so that 2.1 equals 2.1.0."""
+    return tuple(int(part) for part in re.sub(r"(\.0)+$", "", text).split("."))
 
 
 def readme_commands(program: str) -> list[str]:
@@ -60,8 +67,24 @@ def test_source_neither_reads_nor_writes_pickles() -> None:
 
 
 def test_base_dependencies_leave_the_choice_of_qt_to_the_user() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert not [d for d in project["dependencies"] if re.match(r"(?i)pyqt|pyside|napari\[", d)]
+    assert not [d for d in PROJECT["dependencies"] if re.match(r"(?i)pyqt|pyside|napari\[", d)]
+
+
+def test_lowest_constraints_are_the_lower_bounds_of_the_project() -> None:
+    optional = PROJECT["optional-dependencies"]["parquet"]
+    bounds = (re.match(r"([\w-]+).*?>=([\d.]+)", d) for d in (*PROJECT["dependencies"], *optional))
+    wanted = {found[1]: release(found[2]) for found in bounds if found and found[1] != "torch"}
+    lines = (ROOT / "constraints" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert wanted == {name: release(text) for name, text in pinned.items()}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    groups = tomllib.loads(PYPROJECT)["dependency-groups"]
+    developing = [d for group in groups.values() for d in group if isinstance(d, str)]
+    names = (re.split(r"[\[>=<!~ ]", d)[0] for d in (*PROJECT["dependencies"], *developing))
+    assert [name for name in names if f"| {name} |" not in reasons] == []
 
 
 def test_readme_names_make_targets_that_exist() -> None:
