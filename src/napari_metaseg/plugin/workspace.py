@@ -35,6 +35,8 @@ class Workspace(QObject):
 
     models_changed = Signal()
     """A model came, or another one is in use."""
+    predictions_changed = Signal()
+    """A prediction layer holds something new."""
     cohort_changed = Signal()
     device_changed = Signal()
 

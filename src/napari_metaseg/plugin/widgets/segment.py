@@ -168,6 +168,7 @@ class SegmentWidget(Panel):
         found = outputs.outputs_for(self.viewer, image, model.name, classes=several)
         outputs.write_prediction(found, done.task.plane, done.prediction)
         self.viewer.layers.selection.active = active if active in self.viewer.layers else image
+        self.workspace.predictions_changed.emit()
         self._show_result()
 
     def _image_of(self, task: PlaneTask) -> Image | None:

@@ -101,4 +101,5 @@ class Threshold(QWidget):
             return
         plane = PlaneIndex(*(int(part) for part in cut.key.split(",")))
         outputs.write_plane(self._target.labels, plane, cut.labels)
+        self._workspace.predictions_changed.emit()
         self.changed.emit()

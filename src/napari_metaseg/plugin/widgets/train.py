@@ -1,0 +1,201 @@
+"""The Train widget: annotated images to a model, with its curve, its time left, and its stop."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit
+
+from napari_metaseg.acquisition.condition import CONDITION_FIELDS
+from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.errors import InputError
+from napari_metaseg.events import CurvePoint, Notice, Progress
+from napari_metaseg.plugin import layers
+from napari_metaseg.plugin.annotate import add_annotation
+from napari_metaseg.plugin.learning import (
+    Trained,
+    annotated_planes,
+    free_name,
+    make_request,
+    train_on_cohort,
+    train_on_planes,
+    varying_fields,
+)
+from napari_metaseg.plugin.segmenting import DeviceFound
+from napari_metaseg.plugin.settings import preferences, remember
+from napari_metaseg.plugin.widgets.curve import Curve
+from napari_metaseg.plugin.widgets.frame import Panel
+from napari_metaseg.plugin.widgets.parts import (
+    ProgressRow,
+    ReasonButton,
+    Section,
+    card,
+    label,
+    row,
+)
+from napari_metaseg.plugin.widgets.source_chooser import SourceChooser
+from napari_metaseg.plugin.widgets.training_settings import RECOMMENDED, AdvancedSettings
+
+
+class TrainWidget(Panel):
+    """Trains a model on layers or a cohort; the finished model is ready in Segment."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._notices: list[str] = []
+        self._build()
+        self.source.changed.connect(self.refresh)
+        self.source.annotate.connect(self.annotate)
+        self.train_button.clicked.connect(self.train)
+        self.progress.stopped.connect(self.cancel)
+        self.focus.layers_changed.connect(self.source.pairs.refresh)
+        self.focus.record_changed.connect(self._show_method)
+        self.focus.layer_changed.connect(self.refresh)
+        self.refresh()
+        self.say("Tick images that have labels, then train.")
+
+    def _build(self) -> None:
+        self.source = SourceChooser(self.viewer, self.workspace)
+        self.model_name = QLineEdit(free_name(preferences().model_folder, "my model"))
+        self.minutes = QDoubleSpinBox()
+        self.minutes.setRange(0.1, 100_000)
+        self.minutes.setDecimals(1)
+        self.minutes.setSuffix(" min")
+        self.minutes.setValue(preferences().minutes)
+        self.advanced = AdvancedSettings()
+        self.train_button = ReasonButton("Train", primary=True)
+        self.progress = ProgressRow("Stop, keep best")
+        self.curve = Curve(self.viewer.theme)
+        self._sees = label("", "muted", wrap=True)
+        name_row = row(label("Call it"), self.model_name)
+        name_row.setStretch(1, 1)
+        method = METHODS[RECOMMENDED]
+        self._method_card = card(
+            label(f"Recommended: {method.label}", "section"),
+            label(method.sentence, "muted", wrap=True),
+            self._sees,
+        )
+        self.body.addWidget(self.source)
+        self.body.addWidget(self._method_card)
+        self.body.addLayout(name_row)
+        self.body.addLayout(row(label("Train for"), self.minutes, 1))
+        self.body.addWidget(Section("Advanced", self.advanced))
+        for widget in (self.train_button, self.progress, self.curve):
+            self.body.addWidget(widget)
+        self.body.addStretch(1)
+
+    def annotate(self) -> None:
+        """Add an annotation layer to the image in focus."""
+        try:
+            made = add_annotation(self.viewer, self.focus.image)
+        except InputError as error:
+            self.say(str(error), "bad")
+            return
+        self.say(f"Paint the objects in '{made.name}', then train.")
+
+    def refresh(self) -> None:
+        """Bring the button and the sentence on metadata in line with what is chosen."""
+        reason = "Training is under way." if self.busy else self.source.problem()
+        self.train_button.block(reason)
+        self.source.setEnabled(not self.busy)
+        self.advanced.setEnabled(not self.busy)
+        self._show_method()
+
+    def _show_method(self) -> None:
+        """Say which metadata the network will see."""
+        if self.source.uses_cohort:
+            self._sees.setText("It sees whatever metadata differs between the table's images.")
+            return
+        pairs = self.source.pairs.pairs
+        every = [(p.image, plane) for p in pairs for plane in layers.planes(p.image)]
+        names = varying_fields([layers.condition_of(image, plane) for image, plane in every])
+        words = ", ".join(CONDITION_FIELDS[n].label.lower() for n in names)
+        none = "Nothing known differs between these images, so it looks at the image alone."
+        self._sees.setText(f"It sees what differs between your images: {words}." if words else none)
+
+    def train(self) -> None:
+        """Check everything, then train in the background."""
+        if self.busy:
+            return
+        try:
+            work = self._work()
+        except InputError as error:
+            self.say(str(error), "bad")
+            return
+        remember(minutes=self.minutes.value())
+        self.curve.clear()
+        self._notices = []
+        self.progress.begin("starting")
+        self.say("Training …", "busy")
+        self.run_job(work)
+        self.refresh()
+
+    def _work(self) -> Any:
+        """The checked, frozen job: from here on no widget is read."""
+        name = self.model_name.text().strip()
+        if not name or name in (".", "..") or "/" in name or "\\" in name:
+            raise InputError("the model needs a name", got=name or "nothing")
+        stored = preferences()
+        settings = self.advanced.values(self.minutes.value())
+        request = make_request(settings | {"name": name, "device": stored.device})
+        out = stored.model_folder / name
+        if self.source.uses_cohort:
+            return partial(train_on_cohort, request, self._cohort(), out)
+        kind = self.source.label_kind
+        planes = [p for pair in self.source.pairs.pairs for p in annotated_planes(pair, kind)]
+        if not any(plane.labels.any() for plane in planes):
+            raise InputError(
+                "the labels are empty", way_out="Paint at least a few objects, then train"
+            )
+        return lambda token: train_on_planes(request, planes, out, token)
+
+    def _cohort(self) -> Path:
+        path = self.workspace.cohort
+        if path is None:
+            raise InputError("no cohort table is chosen", way_out="Choose one above")
+        return path
+
+    def on_event(self, event: object) -> None:
+        """Show progress, curve, device and notices."""
+        if isinstance(event, Progress):
+            self._show_progress(event)
+        elif isinstance(event, CurvePoint):
+            self.curve.add(event)
+        elif isinstance(event, DeviceFound):
+            self.workspace.device = event.words
+        elif isinstance(event, Notice):
+            self._notices.append(event.text)
+            self.say(event.text, "warn")
+
+    def _show_progress(self, event: Progress) -> None:
+        words = event.message if event.message != "training" else f"step {event.done}"
+        self.progress.update_progress(event.done, event.total, words, event.seconds_left)
+
+    def on_result(self, result: object) -> None:
+        """Hand the model to Segment."""
+        if not isinstance(result, Trained):
+            return
+        self.workspace.add_model(result.model)
+        done = "Done" if result.finished else "Stopped; the best so far is kept"
+        score = ""
+        if result.best_score is not None:
+            score = f" Dice {result.best_score:.2f} on images kept aside."
+        mind = " ".join(self._notices)
+        words = f"{done}.{score} '{result.model.name}' is now in use in Segment. {mind}".strip()
+        self.say(words, "warn" if mind else "good")
+
+    def on_finished(self, outcome: str) -> None:
+        """Make the widget usable again, ready for another model."""
+        self.progress.end()
+        if outcome == "stopped":
+            self.say("Stopped before there was anything to keep.")
+        if outcome == "done":
+            self.model_name.setText(free_name(preferences().model_folder, "my model"))
+        self.refresh()
+
+    def _on_theme(self, event: object = None) -> None:
+        super()._on_theme(event)
+        self.curve.chart.theme = self.viewer.theme
+        self.curve.chart.update()
