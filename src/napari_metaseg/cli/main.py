@@ -1,11 +1,14 @@
-"""Parse the command, run it, and turn what went wrong into one line and an exit code."""
+"""Parse the command, run it, and turn what went wrong into one line and an exit code.
+
+Exit codes: 0 done, 2 the caller's fault (one line: what, got, way out), 1 ours, 130 cancelled.
+"""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from napari_metaseg import __version__
@@ -54,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _stop_once(token: CancelToken):  # type: ignore[no-untyped-def]
+def _stop_once(token: CancelToken) -> Callable[[int, FrameType | None], None]:
     """Ctrl-C asks politely first; a second one interrupts at once."""
 
     def handle(_signal: int, _frame: FrameType | None) -> None:

@@ -29,7 +29,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
     parser.add_argument("--cohort", type=Path, help="the cohort table, where the study needs one")
     parser.add_argument("--seeds", type=words, metavar="A,B", help="seeds (default: 0,1,2)")
-    parser.add_argument("--quick", action="store_true", help="see that it runs; figures mean nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="see that it runs; figures mean nothing"
+    )
     add_device(parser)
     parser.set_defaults(run=run)
 

@@ -72,7 +72,11 @@ def trained_package(
 
 
 def score_arm(
-    arm: Arm, package: Path | None, items: Sequence[PlaneItem], by: Sequence[str], token: CancelToken
+    arm: Arm,
+    package: Path | None,
+    items: Sequence[PlaneItem],
+    by: Sequence[str],
+    token: CancelToken,
 ) -> list[ImageScore]:
     """The scores of every test plane, in order."""
     if package is None:

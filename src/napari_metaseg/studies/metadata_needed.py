@@ -1,4 +1,4 @@
-"""Does metadata help where it must, and is it harmless where it is not needed?
+"""Metadata where they must help, and where they are not needed and should do no harm.
 
 The virtual microscope's two tasks have a known answer (datasets/microscope/tasks.py). Every arm has
 the same network, steps, patches and seeds.

@@ -1,4 +1,4 @@
-"""Real images of many sources: where does metadata help, and where does it not?
+"""Real images of many sources: where metadata helps, and where it does not.
 
 The recipe is committed: groups are split with a fixed seed, so that no field of view is on both
 sides, and two whole sources are kept out of training to stand for microscopes never seen.

@@ -33,9 +33,7 @@ STUDIES: Mapping[str, Study] = {
 }
 
 
-def run_study(
-    request: StudyRequest, token: CancelToken
-) -> Generator[Event, None, list[StudyRow]]:
+def run_study(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
     """Run a study; writes `study.json` and `study.md` and yields what its trainings yield."""
     if request.name not in STUDIES:
         known = ", ".join(STUDIES)

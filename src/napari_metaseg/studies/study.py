@@ -96,9 +96,7 @@ def summarise_arm(task: str, arm: str, scores: Sequence[Sequence[ImageScore]]) -
     labels = sorted({label_of(s.domain) for s in scores[0]})
     rows = [_row(task, arm, label, _of_domain(scores, label)) for label in labels]
     overall = _row(task, arm, MEAN_OF_DOMAINS, scores)
-    per_seed = tuple(
-        _mean([row.dice_seeds[i] for row in rows]) for i in range(len(scores))
-    )
+    per_seed = tuple(_mean([row.dice_seeds[i] for row in rows]) for i in range(len(scores)))
     rows.append(
         StudyRow(
             task,
@@ -122,7 +120,9 @@ def _of_domain(scores: Sequence[Sequence[ImageScore]], label: str) -> list[list[
 def _row(task: str, arm: str, domain: str, scores: Sequence[Sequence[ImageScore]]) -> StudyRow:
     first = scores[0]
     per_image = [_mean([one[i].dice for one in scores]) for i in range(len(first))]
-    known = [(d, s.group or s.image) for d, s in zip(per_image, first, strict=True) if d is not None]
+    known = [
+        (d, s.group or s.image) for d, s in zip(per_image, first, strict=True) if d is not None
+    ]
     return StudyRow(
         task,
         arm,
