@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from napari_metaseg.acquisition.record import ChannelRecord, Conflict, Field, PlaneRecord
 from napari_metaseg.images.ome_node import Node, to_number
 from napari_metaseg.images.units import ms_per_unit, scaled, um_per_unit
+
+_NO_UNIT = "(no unit)"
+_LONG_WITHOUT_UNIT_S = 5.0
 
 
 def read_pixel_size(pixels: Node, where: str, reported: list[Conflict]) -> dict[str, Field]:
@@ -85,6 +89,7 @@ def read_planes(
         if exposure is not None:
             originals.setdefault(c, text)
         planes[c, z, t] = PlaneRecord(c, z, t, _position(node), exposure)
+    _doubt_exposures(originals, reported)
     kept = _without_flat_positions(list(planes.values()), reported)
     return _share_exposures(kept, channels, originals, where)
 
@@ -94,7 +99,16 @@ def _exposure(node: Node) -> tuple[float | None, str]:
     factor = ms_per_unit(unit or "s")
     if value is None or factor is None:
         return None, ""
-    return scaled(value, factor), f"{node.get('ExposureTime')} {unit or '(no unit)'}"
+    return scaled(value, factor), f"{node.get('ExposureTime')} {unit or _NO_UNIT}"
+
+
+def _doubt_exposures(originals: Mapping[int, str], reported: list[Conflict]) -> None:
+    """Say so where a long exposure has no unit: read as OME's seconds, it is often milliseconds."""
+    for text in dict.fromkeys(originals.values()):
+        number = to_number(text.removesuffix(_NO_UNIT))
+        if text.endswith(_NO_UNIT) and number is not None and number > _LONG_WITHOUT_UNIT_S:
+            message = f"ExposureTime is {number:g} without a unit; read as s, it may be ms"
+            reported.append(Conflict(("exposure_time_ms",), message))
 
 
 def _position(node: Node) -> float | None:

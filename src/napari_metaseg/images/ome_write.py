@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,7 @@ def ome_xml(
     """
     from ome_types import OME, to_xml
 
+    record = _within(record, sizes)
     leftovers: dict[str, Value] = {}
     image = _image(record, sizes, pixel_type, clean_text(name), leftovers)
     for channel, own in zip(image.pixels.channels, channel_names, strict=False):
@@ -68,6 +70,13 @@ def ome_xml(
     _add_instrument(ome, record, leftovers)
     _add_annotations(ome, record, leftovers)
     return '<?xml version="1.0" encoding="UTF-8"?>' + to_xml(ome, indent=0)
+
+
+def _within(record: AcquisitionRecord, sizes: Mapping[str, int]) -> AcquisitionRecord:
+    """The record without channels and planes that the image does not have, as a mask's."""
+    count, depth, times = (sizes.get(axis, 1) for axis in "CZT")
+    planes = (p for p in record.planes if p.c < count and p.z < depth and p.t < times)
+    return replace(record, channels=record.channels[:count], planes=tuple(planes))
 
 
 def clean_text(text: str) -> str:

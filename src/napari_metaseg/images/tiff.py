@@ -41,6 +41,9 @@ _DAMAGE = (
 )
 """What tifffile and the codecs raise on damaged files, as found by cutting and flipping bytes."""
 
+_BYTES_PER_TYPE = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""TIFF 6.0 and BigTIFF data types that take more than one byte."""
+
 _COLOUR = {"RGB", "YCBCR", "CIELAB", "ICCLAB"}
 
 
@@ -129,6 +132,7 @@ def open_tiff(path: Path) -> tuple[ImageSource, ...]:
     """
     with _opened(path) as opened:
         _check_chain(opened)
+        _check_tags(opened)
         series = [s for s in opened.tiff.series if s.ndim >= 2]
         if not series:
             raise _damaged(path, "no image in it")
@@ -210,6 +214,25 @@ def _check_chain(opened: _Opened) -> None:
         raise _truncated(
             opened.path, f"{len(opened.tiff.pages)} pages and a pointer to a missing one"
         )
+
+
+def _check_tags(opened: _Opened) -> None:
+    """Raise where a value of the first page's directory lies beyond the end of the file.
+
+    tifffile leaves such a tag out, which would lose the metadata in silence. Entries are code (2
+    bytes), type (2), count and value or its offset (4 each, 8 in BigTIFF); TIFF 6.0, section 2.
+    """
+    handle, width = opened.tiff.filehandle, opened.tiff.tiff.offsetsize
+    order, word = opened.tiff.byteorder, "Q" if width == 8 else "I"
+    handle.seek(opened.tiff.pages[0].offset)
+    head = struct.Struct(f"{order}Q" if width == 8 else f"{order}H")
+    (count,) = head.unpack(handle.read(head.size))
+    entry = struct.Struct(f"{order}HH{word}{word}")
+    for _ in range(count):
+        _, kind, number, offset = entry.unpack(handle.read(entry.size))
+        size = number * _BYTES_PER_TYPE.get(kind, 1)
+        if size > width and offset + size > handle.size:
+            raise _truncated(opened.path, "metadata beyond the end of the file")
 
 
 def _truncated(path: Path, got: str) -> InputError:
