@@ -68,6 +68,8 @@ class Conditioner:
 
 def rows(m: Tensor | None, samples: int, size: int, like: Tensor) -> Tensor:
     """Metadata as (N, M) for the batch: None is "all unknown", a single row serves every sample."""
-    if m is None:
+    if m is None or not size:
         return like.new_zeros(samples, size)
-    return m.to(like.device, like.dtype).reshape(-1, size).expand(samples, size)
+    if m.shape[-1] != size:
+        raise ValueError(f"metadata has {m.shape[-1]} numbers, the network takes {size}")
+    return m.to(like.device, like.dtype).expand(samples, size)

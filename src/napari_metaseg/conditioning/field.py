@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -22,11 +20,9 @@ from napari_metaseg.errors import InputError
 Transform = Literal["log2", "log10", "linear"]
 Outside = Literal["clamp", "extrapolate"]
 
-_TRANSFORMS: dict[str, Transform] = {
-    "magnification": "log2",
-    "pixel_size_um": "log2",
-    "exposure_ms": "log10",
-}
+FEW = 8
+"""Up to this many trained values are listed; beyond, the range says enough."""
+
 _SAME = 0.01
 """Relative difference below which two numbers are one trained value."""
 
@@ -88,7 +84,10 @@ class FieldEncoding(BaseModel):
         return (transformed(self.name, value, self.transform) - self.centre) / self.scale
 
     def widened(self, factor: float) -> FieldEncoding:
-        """The field with its trained range stretched by `factor` (at least 1) both ways."""
+        """The field with its trained range stretched by `factor` (at least 1) both ways.
+
+        For magnifications and pixel sizes, which zooming the training images changes.
+        """
         if self.trained_min is None or self.trained_max is None or factor == 1:
             return self
         low, high = self.trained_min / factor, self.trained_max * factor
@@ -97,24 +96,27 @@ class FieldEncoding(BaseModel):
         return self.model_copy(update=changed)
 
     def _inside(self, value: Value) -> float:
+        """The scaled number; the nearest trained one's beyond the range, unless it extrapolates."""
         z = self.scaled(value)
-        return z if self.outside == "extrapolate" else max(-1.0, min(1.0, z))
+        if self.outside == "extrapolate" or self.trained_min is None or self.trained_max is None:
+            return z
+        return max(self.scaled(self.trained_min), min(self.scaled(self.trained_max), z))
 
     def _as_bool(self, value: Value) -> bool:
         if not isinstance(value, bool):
             raise InputError(f"{self.name} must be true or false", got=repr(value))
         return value
 
-    @cached_property
+    @property
     def _levels(self) -> tuple[float, ...]:
         return thermometer_levels([self.scaled(value) for value in self.trained_values])
 
     @property
     def trained_text(self) -> str:
         """The trained values or their range, for people: "5, 10, 20, 40" or "2 to 31"."""
-        if self.kind != "float" or len(self.trained_values) <= 8:
+        if self.kind != "float" or len(self.trained_values) <= FEW:
             return ", ".join(as_text(value) for value in self.trained_values)
-        return f"{self.trained_min:g} to {self.trained_max:g}"
+        return f"{self.trained_values[0]:g} to {self.trained_values[-1]:g}"
 
     def notice(self, value: Value | None) -> str | None:
         """One plain sentence where prediction leaves what was trained, else None."""
@@ -126,48 +128,23 @@ class FieldEncoding(BaseModel):
 
     def _number_notice(self, value: Value) -> str | None:
         number, low, high = float(value), self.trained_min, self.trained_max
-        if any(_same(number, float(seen)) for seen in self.trained_values):
+        if any(same_number(number, float(seen)) for seen in self.trained_values):
             return None
         shown = self._with_unit(number)
         if low is not None and high is not None and not low <= number <= high:
             edge = self._with_unit(low if number < low else high)
             done = f"{edge} is used" if self.outside == "clamp" else "the network extrapolates"
             return f"{self.name} {shown} is outside the trained range ({low:g} to {high:g}); {done}"
-        if len(self.trained_values) > 8:
+        seen = [float(value) for value in self.trained_values]
+        if not seen[0] <= number <= seen[-1]:
+            return f"{self.name} {shown} was trained by zooming only, from {self.trained_text}"
+        if len(seen) > FEW:
             return None
         return f"{self.name} {shown} lies between trained values ({self.trained_text})"
 
     def _with_unit(self, number: float) -> str:
         unit = CONDITION_FIELDS[self.name].unit if self.name in CONDITION_FIELDS else ""
         return f"{number:g}{unit}" if unit in ("", "x") else f"{number:g} {unit}"
-
-
-def fit_field(
-    name: str, values: Sequence[Value], encoding: Encoding = "value", outside: Outside = "clamp"
-) -> FieldEncoding:
-    """The field fitted on its known training values (at least one)."""
-    kind = _kind(name, values)
-    if kind == "text":
-        categories = tuple(sorted({as_text(value) for value in values}))
-        return FieldEncoding(name=name, kind=kind, categories=categories, trained_values=categories)
-    if kind == "bool":
-        seen = tuple(sorted({bool(value) for value in values}))
-        return FieldEncoding(name=name, kind=kind, trained_values=seen)
-    transform = _TRANSFORMS.get(name, "linear")
-    numbers = _distinct(values)
-    low, high = (transformed(name, number, transform) for number in (numbers[0], numbers[-1]))
-    return FieldEncoding(
-        name=name,
-        kind=kind,
-        transform=transform,
-        encoding=encoding,
-        outside=outside,
-        centre=(low + high) / 2,
-        scale=(high - low) / 2 or 1.0,
-        trained_min=numbers[0],
-        trained_max=numbers[-1],
-        trained_values=numbers,
-    )
 
 
 def transformed(name: str, value: Value, transform: Transform) -> float:
@@ -188,30 +165,6 @@ def as_text(value: Value) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _kind(name: str, values: Sequence[Value]) -> Kind:
-    """A known field's own kind; a free field's is text unless all values are of one other kind."""
-    if name in CONDITION_FIELDS:
-        return CONDITION_FIELDS[name].kind
-    if all(isinstance(value, bool) for value in values):
-        return "bool"
-    numbers = all(isinstance(v, float | int) and not isinstance(v, bool) for v in values)
-    return "float" if numbers else "text"
-
-
-def _distinct(values: Sequence[Value]) -> tuple[float, ...]:
-    """The numbers in rising order, the first of each run that is the same within 1 %."""
-    found: list[float] = []
-    ordered = sorted(float(value) for value in values)
-    for number in ordered[:-1]:
-        if not found or not _same(number, found[-1]):
-            found.append(number)
-    highest = ordered[-1]
-    if len(found) > 1 and _same(highest, found[-1]):
-        found.pop()
-    elif found and _same(highest, found[-1]):
-        return (found[0],)
-    return (*found, highest)
-
-
-def _same(a: float, b: float) -> bool:
+def same_number(a: float, b: float) -> bool:
+    """Whether two numbers differ by less than 1 %, so that they count as one trained value."""
     return abs(a - b) <= _SAME * max(abs(a), abs(b))

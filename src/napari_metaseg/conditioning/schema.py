@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Condition
 from napari_metaseg.conditioning.encodings import Encoding
-from napari_metaseg.conditioning.field import FieldEncoding, Outside, fit_field
+from napari_metaseg.conditioning.field import FieldEncoding, Outside
+from napari_metaseg.conditioning.fitting import fit_field
 from napari_metaseg.errors import InputError
 
 

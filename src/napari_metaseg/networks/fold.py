@@ -87,11 +87,11 @@ def _gates(
     blocks = [module for module in network.modules() if isinstance(module, ChannelAffine)]
     if not any(block.reads_image for block in blocks):
         return {block: _first(block.scale_and_shift(None, embedded)) for block in blocks}
-    if plane is None:
+    if plane is None or len(plane) != 1:
         raise InputError(
             f"Method {network.config.method} looks at the image",
-            got="no plane to fold for",
-            way_out="Pass the plane whose tiles will be predicted",
+            got="no plane to fold for" if plane is None else f"{len(plane)} planes",
+            way_out="Pass the one plane whose tiles will be predicted",
         )
     found: dict[nn.Module, _Affine] = {}
 

@@ -8,9 +8,10 @@ from napari_metaseg.networks.config import NetworkConfig
 def reach(config: NetworkConfig) -> int:
     """The exact radius in pixels of what a tile's prediction depends on.
 
-    It holds for tiles that start and end at multiples of the stride. Followed from the output back to the input: a stage needs one pixel per convolution, an
-    upsampling halves the margin (rounded up), a pooling doubles it, and a skip joins both paths.
-    Gates that look at the image are outside this: fold them first.
+    It holds for tiles that start and end at multiples of the stride. Followed from the output back
+    to the input: a stage needs one pixel per convolution, an upsampling halves the margin (rounded
+    up), a pooling doubles it, and a skip joins both paths. Gates that look at the image are outside
+    this: fold them first.
     """
     margins = [0]
     for _ in range(config.depth + 1):
