@@ -28,7 +28,7 @@ def test_nuclei_shine_in_fluorescence_and_absorb_in_bright_field() -> None:
     bright, absorbing = image("fluorescence"), image("brightfield")
     assert bright[INSIDE].mean() > 8 * bright[OUTSIDE].mean()
     assert absorbing[OUTSIDE].mean() == pytest.approx(1, abs=0.01)
-    assert absorbing[INSIDE].mean() == pytest.approx(np.exp(-0.55), abs=0.08)
+    assert absorbing[INSIDE].mean() == pytest.approx(np.exp(-0.8), abs=0.08)
 
 
 def test_fluorescence_keeps_its_light_out_of_focus() -> None:

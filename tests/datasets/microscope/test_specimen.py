@@ -57,3 +57,13 @@ def test_scaling_multiplies_every_length() -> None:
 def test_sizes_must_be_positive(size, radius) -> None:
     with pytest.raises(InputError):
         grow_specimen([Population("a", radius, 0.1)], size, 0)
+
+
+def test_a_nucleus_of_half_the_radius_is_half_as_bright() -> None:
+    nuclei = grow_specimen(POPULATIONS, 300, 0).nuclei
+    medium, small = (
+        np.median([n.brightness for n in nuclei if n.population == name])
+        for name in ("medium", "small")
+    )
+    assert medium == pytest.approx(1, rel=0.06)
+    assert small == pytest.approx(0.5, rel=0.06)

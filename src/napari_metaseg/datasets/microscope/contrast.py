@@ -24,7 +24,7 @@ from napari_metaseg.datasets.microscope.raster import Layer, Plane, Spectrum
 
 _BACKGROUND = 0.07
 _HAZE = 0.35
-_STAIN_ABSORBANCE = 0.55
+_STAIN_ABSORBANCE = 0.8
 _CONDENSER = 0.7
 _RING = 0.12
 _FLOOR = 0.02

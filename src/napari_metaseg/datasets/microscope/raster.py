@@ -169,13 +169,14 @@ def _add_nucleus(
 ) -> None:
     ratio = _depth_ratio(nucleus, patch)
     thickness = np.sqrt(np.maximum(0, 1 - ratio**4), dtype=np.float32)
-    chromatin = 1 + 0.16 * _look_up(pattern, nucleus, patch)
+    chromatin = 1 + 0.2 * _look_up(pattern, nucleus, patch)
     holes = np.zeros_like(thickness)
     for u, v, size in nucleus.nucleoli:
         holes += np.exp(-((patch.u - u) ** 2 + (patch.v - v) ** 2) / (size**2))
     holes = np.minimum(holes, 1)
-    filled = np.maximum(chromatin * (1 - 0.55 * holes), 0.1) * thickness
-    np.maximum(dye[patch.window], nucleus.brightness * filled, out=dye[patch.window])
+    filled: Plane = np.maximum(chromatin * (1 - 0.55 * holes), 0.1) * thickness
+    filled *= nucleus.brightness
+    np.maximum(dye[patch.window], filled, out=dye[patch.window])
     np.maximum(stain[patch.window], filled, out=stain[patch.window])
     path[patch.window] += _NUCLEUS_PATH * nucleus.radius_um * thickness * (1 + 0.6 * holes)
 
