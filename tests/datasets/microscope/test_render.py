@@ -35,10 +35,11 @@ def test_the_same_arguments_give_the_same_pixels(specimen, modality) -> None:
     assert first.image.shape == first.labels.shape == SHAPE
 
 
-def test_half_the_size_at_twice_the_magnification_is_the_same_image(specimen) -> None:
+@pytest.mark.parametrize("modality", ["fluorescence", "brightfield"])
+def test_half_the_size_at_twice_the_magnification_is_the_same_image(specimen, modality) -> None:
     """Same grid, same blur in pixels, same light: only the metadata tell the two apart."""
-    large = render(specimen, optics_at(10), SHAPE, 3)
-    small = render(specimen.scaled(0.5), optics_at(20), SHAPE, 3)
+    large = render(specimen, optics_at(10, modality), SHAPE, 3)
+    small = render(specimen.scaled(0.5), optics_at(20, modality), SHAPE, 3)
     assert (large.labels == small.labels).all()
     assert (large.image != small.image).mean() < 0.01
 
