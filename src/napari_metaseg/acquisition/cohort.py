@@ -121,9 +121,12 @@ def _parse_index(name: str, text: str, line: int) -> int | None:
     if not text:
         return None
     try:
-        value = int(float(text))
-    except ValueError:
-        raise InputError(f"row {line}: {name} must be a whole number", got=repr(text)) from None
+        number = float(text)  # spreadsheets and parquet write 3.0
+        value = int(number)
+    except (ValueError, OverflowError):
+        number, value = 0.5, 0
+    if number != value:
+        raise InputError(f"row {line}: {name} must be a whole number", got=repr(text))
     if value < 0:
         raise InputError(f"row {line}: {name} must be 0 or more", got=value)
     return value

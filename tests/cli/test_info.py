@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_metaseg.acquisition.record import AcquisitionRecord
+from napari_metaseg.cli.main import main
+from napari_metaseg.images.write import write_ome_tiff
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "a.ome.tif"
+    record = AcquisitionRecord().declare({"magnification": 20.0}, path="table.csv")
+    write_ome_tiff(path, np.zeros((4, 4), np.uint8), "YX", record)
+    return path
+
+
+def test_a_table_for_people(image, capsys):
+    assert main(["info", str(image)]) == 0
+    out, err = capsys.readouterr()
+    assert "20x" in out
+    assert "user: table.csv" in out
+    assert err == ""
+
+
+def test_json_and_nothing_else(image, capsys):
+    assert main(["info", str(image), str(image), "--json"]) == 0
+    out, err = capsys.readouterr()
+    documents = json.loads(out)
+    assert [d["file"] for d in documents] == [str(image)] * 2
+    assert documents[0]["images"][0]["condition"]["magnification"] == 20.0
+    assert err == ""
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_bad_file_is_one_line_and_the_others_are_shown(image, tmp_path, capsys, option):
+    (tmp_path / "bad.tif").write_bytes(b"II*\x00")
+    assert main(["info", str(tmp_path / "bad.tif"), str(image), *option]) == 2
+    out, err = capsys.readouterr()
+    assert "a.ome.tif" in out
+    assert len(err.splitlines()) == 1
+    assert "bad.tif is not a readable TIFF" in err
+    assert not option or len(json.loads(out)) == 1
+
+
+def test_help_says_what_can_be_read(capsys):
+    assert main(["info", "--help"]) == 0
+    assert "OME-TIFF, ImageJ TIFF, TIFF and PNG" in capsys.readouterr().out
