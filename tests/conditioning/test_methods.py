@@ -38,12 +38,7 @@ def test_an_unknown_method_is_refused_with_the_choices():
 
 
 def test_schema_and_registry_do_without_torch():
-    rooms = (
-        "conditioning.schema",
-        "conditioning.methods",
-        "conditioning.sites",
-        "networks.receptive",
-    )
-    imports = "; ".join(f"import napari_metaseg.{room}" for room in rooms)
+    rooms = "conditioning.schema conditioning.methods conditioning.sites networks.receptive"
+    imports = "; ".join(f"import napari_metaseg.{room}" for room in rooms.split())
     code = f"import sys; {imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
