@@ -12,6 +12,7 @@ redundant
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -31,6 +32,7 @@ TARGET = "medium"
 TARGET_RADIUS_UM = 5.0
 """M: nuclei of 10 µm, usual for cultured epithelial and tumour cells."""
 SPLIT_SHARES = {"test": 0.25, "val": 0.15}
+_WRITERS = 4
 _PHOTONS = {"fluorescence": (250.0, 900.0)}
 _PHOTONS_TRANSMITTED = (2500.0, 8000.0)
 
@@ -88,11 +90,9 @@ def write_task(
     series = plan_series(
         task, images_per_domain, magnifications, shape_px=shape_px, seed=seed, modalities=modalities
     )
-    rows = [
-        write_shot(shot, folder, shape_px)
-        for modality, one in series
-        for shot in plan_shots(one, modality, shape_px, seed)
-    ]
+    shots = [shot for modality, one in series for shot in plan_shots(one, modality, shape_px, seed)]
+    with ThreadPoolExecutor(_WRITERS) as pool:  # rendering goes on while the disk confirms a file
+        rows = list(pool.map(lambda shot: write_shot(shot, folder, shape_px), shots))
     write_cohort(rows, folder / "cohort.csv")
     return folder / "cohort.csv"
 
