@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from napari_metaseg.datasets.augment import Augmentation, Patch, augment, draw_zoom
+from napari_metaseg.datasets.augment import zoomed_condition as zoomed
+
+STILL = Augmentation(turns=False, contrast=0, noise=0)
+
+
+def disc(radius, side=64, condition=None):
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    inside = y**2 + x**2 < radius**2
+    return Patch(
+        image=inside[None].astype(np.float32),
+        classes=inside.astype(np.int16),
+        valid=np.ones((side, side), bool),
+        condition=condition or {"magnification": 20.0, "pixel_size_um": 0.5},
+    )
+
+
+def area(patch):
+    return int(patch.classes.sum())
+
+
+def test_zooming_in_by_two_doubles_magnification_and_halves_the_pixel():
+    assert zoomed({"magnification": 20.0, "pixel_size_um": 0.5, "modality": "DIC"}, 2.0) == {
+        "magnification": 40.0,
+        "pixel_size_um": 0.25,
+        "modality": "DIC",
+    }
+
+
+def test_the_size_of_an_object_in_micrometres_does_not_change_with_the_zoom():
+    rng = np.random.default_rng(0)
+    for side in (32, 64, 96):
+        before = disc(10, side)
+        after = augment(before, STILL, 64, rng)
+        physical = [area(p) * p.condition["pixel_size_um"] ** 2 for p in (before, after)]
+        assert physical[1] == pytest.approx(physical[0], rel=0.05)
+
+
+def test_zooming_out_blurs_and_zooming_in_adds_nothing():
+    rng = np.random.default_rng(0)
+    noise = Patch(
+        rng.normal(size=(1, 96, 96)).astype(np.float32),
+        np.zeros((96, 96), np.int16),
+        np.ones((96, 96), bool),
+        {"magnification": 20.0},
+    )
+    out = augment(noise, STILL, 64, rng)
+    assert out.image.shape == (1, 64, 64)
+    assert out.image.std() < 0.8 * noise.image.std()
+
+
+def test_a_turn_moves_image_labels_and_valid_together():
+    rng = np.random.default_rng(3)
+    patch = disc(12)
+    patch.image[0, :5] = 7
+    patch.classes[:5] = 3
+    patch.valid[:5] = False
+    for _ in range(8):
+        turned = augment(patch, Augmentation(contrast=0, noise=0), 64, rng)
+        assert np.array_equal(turned.image[0] == 7, turned.classes == 3)
+        assert np.array_equal(turned.classes == 3, ~turned.valid)
+
+
+def test_images_whose_contrast_has_a_direction_are_not_turned():
+    rng = np.random.default_rng(0)
+    patch = disc(10, condition={"modality": "DIC"})
+    patch.image[0, :5] = 9
+    for _ in range(8):
+        assert np.array_equal(
+            augment(patch, Augmentation(contrast=0, noise=0), 64, rng).image, patch.image
+        )
+
+
+def test_a_plane_of_unknown_scale_is_never_zoomed():
+    rng = np.random.default_rng(0)
+    settings = Augmentation(max_zoom=2, zoom_share=1)
+    assert {draw_zoom(settings, {"modality": "DIC"}, rng) for _ in range(20)} == {1.0}
+    drawn = [draw_zoom(settings, {"magnification": 20.0}, rng) for _ in range(200)]
+    assert 0.5 <= min(drawn) < 0.7
+    assert 1.5 < max(drawn) <= 2

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from napari_metaseg.datasets.augment import Augmentation
+from napari_metaseg.datasets.labels import convert_labels
+from napari_metaseg.datasets.patches import PatchSampler
+from napari_metaseg.errors import InputError
+
+
+def sampler(items, seed=0, **changes):
+    settings = {"patch_px": 32, "batch_size": 6, "augmentation": Augmentation()} | changes
+    return PatchSampler(items, seed=seed, **settings)
+
+
+def test_a_step_gives_the_same_batch_whatever_was_drawn_before(make_item):
+    items = [make_item(n, condition={"magnification": 10.0}) for n in "abc"]
+    first, again = sampler(items), sampler(items)
+    for step in range(4):
+        first.batch(step)
+    assert np.array_equal(first.batch(4).images, again.batch(4).images)
+    assert first.batch(4).conditions == again.batch(4).conditions
+    assert not np.array_equal(first.batch(4).images, first.batch(5).images)
+
+
+def test_another_seed_draws_other_patches(make_item):
+    items = [make_item()]
+    assert not np.array_equal(
+        sampler(items, seed=0).batch(0).images, sampler(items, seed=1).batch(0).images
+    )
+
+
+def test_every_patch_carries_the_condition_of_its_own_plane(make_item):
+    """One batch mixes planes; none may take the metadata of another."""
+    items = [
+        make_item(f"i{n}", image=np.full((1, 64, 64), n, np.float32), condition={"tag": float(n)})
+        for n in range(4)
+    ]
+    # Constant planes normalise to 0, so a ramp in one corner tells them apart.
+    for n, item in enumerate(items):
+        item.image[0] = np.linspace(0, 1, 64)[:, None] ** (n + 1)
+    still = Augmentation(turns=False, contrast=0, noise=0)
+    batch = sampler(items, augmentation=still, patch_px=64, batch_size=16).batch(0)
+    power = {0.0: 1, 1.0: 2, 2.0: 3, 3.0: 4}
+    middles = {c["tag"]: [] for c in batch.conditions}
+    for image, condition in zip(batch.images, batch.conditions, strict=True):
+        middles[condition["tag"]].append(float(image[0, 32].mean()))
+    assert len(middles) > 2
+    for tag, values in middles.items():
+        assert np.ptp(values) < 1e-5
+        assert values[0] == pytest.approx(0.5 ** power[tag], abs=0.06)
+
+
+def test_most_patches_show_an_object_where_there_is_one(make_item):
+    item = make_item(shape=(512, 512))
+    batch = sampler([item], batch_size=64).batch(0)
+    assert (batch.classes.max(axis=(1, 2)) > 0).mean() > 0.5
+
+
+def test_a_plane_smaller_than_the_patch_is_padded_with_pixels_that_do_not_count(make_item):
+    item = make_item(shape=(48, 48))
+    batch = sampler([item], patch_px=64, augmentation=Augmentation(turns=False)).batch(0)
+    assert batch.valid.sum(axis=(1, 2)).tolist() == [48 * 48] * 6
+    assert batch.images.shape == (6, 1, 64, 64)
+
+
+def test_only_annotated_pixels_count_in_sparse_labels(make_item):
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:14, 10:14], labels[30:34, 30:34] = 1, 2
+    item = make_item(target=convert_labels(labels, "sparse"))
+    batch = sampler([item], patch_px=64, augmentation=Augmentation(turns=False)).batch(0)
+    assert batch.valid.sum(axis=(1, 2)).tolist() == [32] * 6
+    assert set(np.unique(batch.classes[batch.valid])) == {0, 1}
+
+
+def test_a_training_set_without_any_foreground_is_refused(make_item):
+    with pytest.raises(InputError, match="no foreground at all"):
+        sampler([make_item("a", foreground=False), make_item("b", foreground=False)])
+
+
+def test_an_empty_field_among_others_is_valid(make_item):
+    assert sampler([make_item("a", foreground=False), make_item("b")]).batch(0).images.size
+
+
+def test_sparse_labels_without_a_stroke_are_refused(make_item):
+    empty = convert_labels(np.zeros((64, 64), np.int32), "sparse")
+    with pytest.raises(InputError, match="nothing in a is annotated"):
+        sampler([make_item("a", target=empty)])

@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_metaseg.datasets.splits import assign_splits, split_groups
+from napari_metaseg.errors import InputError
+
+
+def items(make_item, *pairs):
+    return [make_item(f"i{n}", group=g, split=s) for n, (g, s) in enumerate(pairs)]
+
+
+@given(
+    st.lists(st.text("abcdef", min_size=1, max_size=2), min_size=2, max_size=30),
+    st.integers(0, 99),
+    st.floats(0.05, 0.95),
+)
+def test_a_draw_takes_some_groups_but_never_all_and_ignores_order(groups, seed, fraction):
+    drawn = split_groups(groups, seed, fraction)
+    assert drawn == split_groups(groups[::-1], seed, fraction)
+    assert drawn <= set(groups)
+    if len(set(groups)) > 1:
+        assert 0 < len(drawn) < len(set(groups))
+
+
+def test_another_seed_draws_other_groups():
+    groups = [str(i) for i in range(40)]
+    assert split_groups(groups, 0, 0.3) != split_groups(groups, 1, 0.3)
+
+
+def test_a_group_is_never_divided(make_item):
+    chosen = items(make_item, *[(f"g{i % 5}", "") for i in range(20)])
+    splits = assign_splits(chosen, seed=0, validation_fraction=0.3)
+    for group in {item.group for item in chosen}:
+        assert len({s for i, s in zip(chosen, splits, strict=True) if i.group == group}) == 1
+    assert set(splits) == {"train", "val"}
+
+
+def test_the_cohorts_own_splits_are_kept(make_item):
+    chosen = items(make_item, ("a", "train"), ("b", "val"), ("c", "test"))
+    assert assign_splits(chosen, 0, 0.2) == ["train", "val", "test"]
+
+
+def test_items_without_a_group_stand_for_themselves(make_item):
+    chosen = [make_item(f"i{n}") for n in range(10)]
+    assert "val" in assign_splits(chosen, 0, 0.2)
+
+
+def test_a_group_on_both_sides_is_refused(make_item):
+    with pytest.raises(InputError, match="group 'a' is divided"):
+        assign_splits(items(make_item, ("a", "train"), ("a", "val")), 0, 0.2)
+
+
+def test_a_cohort_without_training_rows_is_refused(make_item):
+    with pytest.raises(InputError, match="nothing to train on"):
+        assign_splits(items(make_item, ("a", "test"), ("b", "val")), 0, 0.2)

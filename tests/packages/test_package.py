@@ -1,0 +1,155 @@
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from napari_metaseg.errors import InputError
+from napari_metaseg.packages.package import (
+    load_package,
+    load_sample,
+    models_folder,
+    read_manifest,
+    save_package,
+)
+
+
+@pytest.fixture
+def package(small_package, tmp_path):
+    return shutil.copytree(small_package, tmp_path / "copy")
+
+
+def edit(package, **changes):
+    file = package / "package.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def test_the_folder_holds_what_the_contract_says_and_nothing_pickled(package):
+    files = sorted(p.relative_to(package).as_posix() for p in package.rglob("*") if p.is_file())
+    assert files == [
+        "README.md",
+        "package.json",
+        "sample/metadata.json",
+        "sample/sample.safetensors",
+        "weights/main.safetensors",
+    ]
+    data = json.loads((package / "package.json").read_text())
+    named = {
+        "format_version",
+        "strategy",
+        "members",
+        "network",
+        "schema",
+        "input_channels",
+        "normalisation",
+        "classes",
+        "split",
+        "scores",
+        "provenance",
+    }
+    assert named <= set(data)
+    assert data["schema"]["fields"][0]["trained_values"] == [10.0, 20.0, 40.0]
+
+
+PREDICT_SAMPLE = """
+import sys, numpy as np
+from pathlib import Path
+from napari_metaseg.packages.package import load_package, load_sample
+from napari_metaseg.prediction.predictor import Predictor
+sample = load_sample(Path(sys.argv[1]))
+predictor = Predictor(load_package(sys.argv[1]), device="cpu", precision="fp32")
+np.save(sys.argv[2], predictor.probability(sample.image, sample.condition))
+"""
+
+
+def test_a_new_process_predicts_the_sample_as_it_was_saved(package, tmp_path):
+    out = tmp_path / "out.npy"
+    subprocess.run([sys.executable, "-c", PREDICT_SAMPLE, str(package), str(out)], check=True)
+    expected = load_sample(package).probability
+    assert np.ptp(expected) > 0
+    assert np.allclose(np.load(out, allow_pickle=False), expected, atol=1e-6)
+
+
+def test_a_zip_and_an_installed_name_stand_for_the_folder(package, tmp_path, monkeypatch):
+    archive = tmp_path / "m.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in package.rglob("*"):
+            file.write(path, path.relative_to(package.parent))
+    assert load_package(archive).manifest == load_package(package).manifest
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda name: str(tmp_path / name))
+    shutil.copytree(package, models_folder() / "nuclei")
+    assert load_package("nuclei").manifest == load_package(package).manifest
+
+
+def test_what_is_no_package_is_refused_with_the_way_out(tmp_path):
+    with pytest.raises(InputError, match="no model package at nowhere"):
+        load_package("nowhere")
+    with pytest.raises(InputError, match=r"no package.json in it"):
+        load_package(tmp_path)
+    text = tmp_path / "a.txt"
+    text.write_text("hello")
+    with pytest.raises(InputError, match="not a model package"):
+        load_package(text)
+
+
+def test_a_newer_format_is_refused_and_names_both_versions(package):
+    edit(package, format_version=99)
+    with pytest.raises(InputError, match=r"format version 99, this one reads up to 1.*Update"):
+        read_manifest(package)
+
+
+def test_a_damaged_manifest_says_where(package):
+    edit(package, input_channels=0)
+    with pytest.raises(InputError, match="input_channels"):
+        read_manifest(package)
+    (package / "package.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_manifest(package)
+
+
+def test_changed_or_truncated_weights_are_refused(package):
+    weights = package / "weights" / "main.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(InputError, match="another checksum"):
+        load_package(package)
+    weights.unlink()
+    with pytest.raises(InputError, match="cannot be used"):
+        load_package(package)
+
+
+def test_a_member_name_cannot_leave_the_folder(package):
+    edit(package, members=[{"name": "../../etc", "sha256": ""}])
+    with pytest.raises(InputError, match="name"):
+        load_package(package)
+
+
+def test_a_zip_that_leaves_its_folder_is_refused(tmp_path):
+    archive = tmp_path / "evil.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("../evil/package.json", "{}")
+    with pytest.raises(InputError, match="not a safe zip"):
+        load_package(archive)
+    assert not (tmp_path.parent / "evil").exists()
+
+
+def test_saving_never_replaces_something_else(package, tmp_path):
+    loaded, sample = load_package(package), load_sample(package)
+    other = tmp_path / "photos"
+    other.mkdir()
+    (other / "cat.png").write_bytes(b"meow")
+    with pytest.raises(InputError, match="not a model package"):
+        save_package(other, loaded.manifest, loaded.networks, sample)
+    assert (other / "cat.png").read_bytes() == b"meow"
+    save_package(package, loaded.manifest, loaded.networks, sample)
+    assert load_package(package).manifest == loaded.manifest
+
+
+def test_the_card_lists_what_was_trained(package):
+    card = (package / "README.md").read_text()
+    assert "| magnification | 10, 20, 40 |" in card
+    assert "Dice" in card

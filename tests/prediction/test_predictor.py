@@ -1,0 +1,145 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.errors import Cancelled, InputError
+from napari_metaseg.events import CancelToken
+from napari_metaseg.networks.config import NetworkConfig
+from napari_metaseg.networks.unet import build_network
+from napari_metaseg.packages.manifest import PackageManifest
+from napari_metaseg.packages.package import ModelPackage, load_package
+from napari_metaseg.prediction.predictor import Predictor, thinned
+
+CONDITIONS = [{"magnification": m, "modality": "DIC"} for m in (10.0, 40.0)]
+
+
+def package(method="film", **network) -> ModelPackage:
+    """An untrained network whose weights and statistics were shaken, so that all of them matter."""
+    schema = MetadataSchema.fit(CONDITIONS, ["magnification"])
+    size = schema.size if METHODS[method].reads_metadata else 0
+    config = NetworkConfig(width=4, depth=2, method=method, metadata_size=size, **network)
+    built = build_network(config, seed=0)
+    torch.manual_seed(1)
+    for tensor in built.state_dict().values():
+        if tensor.is_floating_point():
+            tensor += 0.1 * (torch.rand_like(tensor) - 0.5)
+    classes = ("a",) if config.out_channels == 1 else ("a", "b")
+    manifest = PackageManifest(
+        name="m", strategy="conditioned", members=(), network=config, metadata_schema=schema,
+        input_channels=config.in_channels, classes=classes,
+    )  # fmt: skip
+    return ModelPackage(manifest, {"main": built.eval()})
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+def test_tiles_of_any_size_give_what_the_whole_plane_gives(method, upsampling, noise):
+    model = package(method, upsampling=upsampling)
+    whole = Predictor(model, device="cpu", tile_px=1024).probability(noise, CONDITIONS[0])
+    assert whole.shape == noise.shape
+    assert np.ptp(whole) > 1e-3
+    for tile_px in (8, 36, 64):
+        tiled = Predictor(model, device="cpu", tile_px=tile_px).probability(noise, CONDITIONS[0])
+        assert np.abs(tiled - whole).max() < 1e-5
+
+
+@pytest.mark.parametrize("method", [n for n, m in METHODS.items() if m.reads_metadata])
+def test_two_metadata_values_give_two_outputs(method, noise):
+    predictor = Predictor(package(method), device="cpu")
+    low, high = (predictor.probability(noise, c) for c in CONDITIONS)
+    assert np.abs(low - high).max() > 1e-4
+
+
+def test_the_prediction_equals_the_conditioned_network_itself(noise):
+    model = package("film")
+    predicted = Predictor(model, device="cpu").probability(noise[:, :96, :96], CONDITIONS[1])
+    from napari_metaseg.datasets.normalise import normalise
+
+    x = torch.from_numpy(normalise(noise[:, :96, :96]))[None]
+    m = torch.from_numpy(model.manifest.metadata_schema.encode(CONDITIONS[1]))[None]
+    with torch.no_grad():
+        direct = model.network(x, m).sigmoid()[0].numpy()
+    assert np.abs(predicted - direct).max() < 1e-5
+
+
+def test_one_predictor_serves_changing_conditions_without_mixing_them_up(noise):
+    one = Predictor(package(), device="cpu")
+    alone = [Predictor(package(), device="cpu").probability(noise, c) for c in CONDITIONS]
+    for _ in range(2):
+        for condition, expected in zip(CONDITIONS, alone, strict=True):
+            assert np.allclose(one.probability(noise, condition), expected, atol=1e-6)
+
+
+def test_several_classes_sum_to_one_and_the_largest_wins(noise):
+    prediction = Predictor(package(out_channels=3), device="cpu").predict_plane(noise, {})
+    assert prediction.probability.shape == (3, 100, 120)
+    assert np.allclose(prediction.probability.sum(0), 1, atol=1e-5)
+    assert np.array_equal(prediction.classes, prediction.probability.argmax(0))
+
+
+def test_metadata_outside_of_training_is_said_and_does_not_stop(noise):
+    predictor = Predictor(package(), device="cpu")
+    assert predictor.predict_plane(noise, {"magnification": 10.0}).notices == ()
+    (notice,) = predictor.predict_plane(noise, {"magnification": 63.0}).notices
+    assert "outside the trained range" in notice
+    (notice,) = predictor.predict_plane(noise, {}).notices
+    assert "unknown" in notice
+
+
+def test_a_wrong_channel_count_is_refused(noise):
+    with pytest.raises(InputError, match=r"takes 1 channel\(s\).*\(2, 100, 120\)"):
+        Predictor(package(), device="cpu").probability(np.concatenate([noise, noise]), {})
+
+
+def test_an_image_with_nan_is_refused(noise):
+    noise[0, 5, 5] = np.nan
+    with pytest.raises(InputError, match="1 NaN or infinite"):
+        Predictor(package(), device="cpu").probability(noise, {})
+
+
+def test_the_token_stops_within_one_tile(noise):
+    token, seen = CancelToken(), []
+
+    def on_tile(done, total):
+        seen.append((done, total))
+        token.cancel()
+
+    predictor = Predictor(package(), device="cpu", tile_px=32)
+    with pytest.raises(Cancelled):
+        predictor.probability(noise, {}, token=token, on_tile=on_tile)
+    assert seen == [(1, 16)]
+
+
+@pytest.mark.parametrize(("device", "precision"), [("tpu", "auto"), ("cpu", "fp8")])
+def test_unknown_devices_and_precisions_are_refused(device, precision):
+    with pytest.raises(InputError, match="unknown"):
+        Predictor(package(), device=device, precision=precision)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_missing_gpu_is_named_with_the_way_out():
+    with pytest.raises(InputError, match=r"no usable cuda device.*--device cpu"):
+        Predictor(package(), device="cuda")
+
+
+def test_gates_of_large_planes_come_from_a_part_that_does_not_depend_on_tiles():
+    small, large = np.zeros((1, 1024, 900)), np.random.default_rng(0).random((1, 2000, 1500))
+    assert thinned(small) is small
+    part = thinned(large)
+    assert part.shape == (1, 1024, 1024)
+    assert np.array_equal(part, thinned(large))
+    assert np.array_equal(part[:, :256, :256], large[:, :256, :256])
+    assert np.array_equal(part[:, -256:, -256:], large[:, -256:, -256:])
+
+
+def test_a_trained_package_predicts_the_plane_it_is_given(small_package, small_items):
+    predictor = Predictor(load_package(small_package), device="cpu")
+    item = small_items[0]
+    prediction = predictor.predict_plane(item.image, item.condition)
+    assert prediction.labels.shape == item.image.shape[-2:]
+    hidden = predictor.predict_plane(replace(item, condition={}).image, {})
+    assert not np.array_equal(prediction.probability, hidden.probability)
