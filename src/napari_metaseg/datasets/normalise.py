@@ -22,13 +22,7 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
     if image.ndim != 3:
         raise InputError("an image plane must have the axes (C, Y, X)", got=f"shape {image.shape}")
     pixels = image.astype(np.float32)
-    if not np.isfinite(pixels).all():
-        bad = int((~np.isfinite(pixels)).sum())
-        raise InputError(
-            "the image has pixels that are not numbers",
-            got=f"{bad} NaN or infinite of {pixels.size}",
-            way_out="Replace them (for instance by the local mean) and save the image again",
-        )
+    check_finite(pixels)
     for channel in pixels:
         low, high = np.percentile(channel, (LOW_PERCENT, HIGH_PERCENT))
         channel -= low
@@ -37,6 +31,17 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
         else:
             _stretch_constant(channel)
     return pixels
+
+
+def check_finite(pixels: NDArray[np.floating], name: str = "the image") -> None:
+    """Raise `InputError` where a value is NaN or infinite; `name` is what the image is called."""
+    bad = pixels.size - int(np.isfinite(pixels).sum())
+    if bad:
+        raise InputError(
+            f"{name} has pixels that are not numbers",
+            got=f"{bad} NaN or infinite of {pixels.size}",
+            way_out="Replace them (for instance by the local mean) and save the image again",
+        )
 
 
 def _stretch_constant(channel: NDArray[np.float32]) -> None:

@@ -47,6 +47,13 @@ class Trainer:
     ) -> None:
         request = plan.request
         self.plan, self.manifest, self.run_folder = plan, manifest, run
+        self._sampler = PatchSampler(
+            plan.train,
+            patch_px=request.patch_px,
+            batch_size=request.batch_size,
+            seed=request.seed,
+            augmentation=plan.augmentation,
+        )
         self.device = resolve_device(request.device)
         self.network = build_network(plan.network, request.seed)
         if start is not None:
@@ -100,15 +107,8 @@ class Trainer:
 
     def _batches(self) -> Iterator[TensorBatch]:
         request = self.plan.request
-        sampler = PatchSampler(
-            self.plan.train,
-            patch_px=request.patch_px,
-            batch_size=request.batch_size,
-            seed=request.seed,
-            augmentation=self.plan.augmentation,
-        )
         return iterate_batches(
-            sampler,
+            self._sampler,
             self.plan.schema,
             dropout=request.metadata_dropout,
             seed=request.seed,

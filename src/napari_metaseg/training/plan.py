@@ -11,6 +11,7 @@ from napari_metaseg.acquisition.condition import CONDITION_FIELDS
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem
+from napari_metaseg.datasets.normalise import check_finite
 from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_splits
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
@@ -78,6 +79,7 @@ def _check_items(request: TrainingRequest, items: Sequence[PlaneItem]) -> None:
                 got=f"a network for {request.channels}",
                 way_out="Choose the channels in the cohort column 'channel'",
             )
+        check_finite(item.image, item.name)
 
 
 def _of_split(

@@ -1,0 +1,184 @@
+"""Training runs: reproducible, resumable, stoppable, and honest about what they cannot use."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.datasets.labels import convert_labels
+from napari_metaseg.errors import InputError
+from napari_metaseg.events import CancelToken, CurvePoint, Progress
+from napari_metaseg.packages.package import load_package
+from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.training.checkpoint import load_checkpoint, read_request
+from napari_metaseg.training.job import train
+
+
+def run(request, items, out, *, token=None, stop_after=None, resume=None):
+    token = token or CancelToken()
+    events = train(request, items, out, token, resume=resume)
+    seen = []
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as stop:
+            return stop.value, seen
+        seen.append(event)
+        if isinstance(event, Progress) and event.done == stop_after:
+            token.cancel()
+
+
+def weights(package):
+    return load_package(package).network.state_dict()
+
+
+def assert_same(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def test_a_run_reports_every_step_and_ends_with_a_package(small_request, small_items, tmp_path):
+    result, events = run(small_request, small_items, tmp_path / "m")
+    assert [e.done for e in events if isinstance(e, Progress)] == [1, 2, 3, 4, 5, 6]
+    points = [e for e in events if isinstance(e, CurvePoint)]
+    assert tuple(points) == result.curve
+    assert points[-1].score is not None
+    assert result.finished
+    manifest = load_package(tmp_path / "m").manifest
+    assert manifest.scores["macro_dice"] == result.best_score
+    assert manifest.provenance["request"]["steps"] == 6
+    assert set(manifest.split.train).isdisjoint(manifest.split.val)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    small_request, small_items, tmp_path
+):
+    for name in "ab":
+        run(small_request, small_items, tmp_path / name)
+    assert_same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    run(small_request.model_copy(update={"seed": 1}), small_items, tmp_path / "c")
+    assert not torch.equal(
+        weights(tmp_path / "a")["head.weight"], weights(tmp_path / "c")["head.weight"]
+    )
+
+
+@pytest.mark.parametrize("stop_after", [1, 4])
+def test_a_resumed_run_equals_one_that_never_stopped(
+    small_request, small_items, tmp_path, stop_after
+):
+    whole, _ = run(small_request, small_items, tmp_path / "whole")
+    part, _ = run(small_request, small_items, tmp_path / "part", stop_after=stop_after)
+    assert not part.finished
+    assert load_checkpoint(part.run).position.step == stop_after
+    request = read_request(part.run)
+    rest, events = run(request, small_items, tmp_path / "part", resume=part.run)
+    assert next(e.done for e in events if isinstance(e, Progress)) == stop_after + 1
+    assert_same(weights(whole.package), weights(rest.package))
+    assert [p.score for p in rest.curve] == [p.score for p in whole.curve]
+    for name in ("network", "optimizer", "best"):
+        assert_same(
+            getattr(load_checkpoint(whole.run), name), getattr(load_checkpoint(rest.run), name)
+        )
+
+
+def test_the_best_score_survives_a_resume(small_request, small_items, tmp_path):
+    part, _ = run(small_request, small_items, tmp_path / "m", stop_after=3)
+    best = load_checkpoint(part.run).position.best_score
+    assert best is not None
+    rest, _ = run(small_request, small_items, tmp_path / "m", resume=part.run)
+    assert rest.best_score >= best
+
+
+def test_stopping_keeps_a_usable_package(small_request, small_items, tmp_path):
+    result, _ = run(small_request, small_items, tmp_path / "m", stop_after=2)
+    predictor = Predictor(load_package(result.package), device="cpu")
+    assert predictor.predict_plane(small_items[0].image, {}).labels.shape == (96, 96)
+
+
+def test_a_run_bounded_by_minutes_ends(small_request, small_items, tmp_path):
+    timed = small_request.model_copy(update={"steps": None, "minutes": 0.02})
+    result, events = run(timed, small_items, tmp_path / "m")
+    assert result.finished
+    assert len([e for e in events if isinstance(e, Progress)]) >= 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_and_metadata_then_matter(method, small_request, small_items, tmp_path):
+    request = small_request.model_copy(update={"method": method, "steps": 20})
+    result, _ = run(request, small_items, tmp_path / "m")
+    predictor = Predictor(load_package(result.package), device="cpu")
+    low, high = (
+        predictor.probability(small_items[0].image, {"magnification": m}) for m in (10.0, 40.0)
+    )
+    assert (np.abs(low - high).max() > 1e-5) == METHODS[method].reads_metadata
+
+
+def test_training_lowers_the_loss(small_request, small_items, tmp_path):
+    request = small_request.model_copy(update={"steps": 60, "loss": "bce"})
+    result, _ = run(request, small_items, tmp_path / "m")
+    losses = [p.loss for p in result.curve]
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_several_classes_train(small_request, small_items, tmp_path):
+    items = []
+    for item in small_items:
+        classes = np.where(item.image[0] > np.median(item.image), 2, 1)
+        classes[:10] = 0
+        items.append(replace(item, target=convert_labels(classes, "classes")))
+    result, _ = run(small_request, items, tmp_path / "m")
+    manifest = load_package(result.package).manifest
+    assert manifest.network.out_channels == 3
+    assert len(manifest.classes) == 2
+
+
+def test_a_start_from_another_model_uses_its_weights(
+    small_request, small_items, small_package, tmp_path
+):
+    frozen = {"steps": 1, "learning_rate": 1e-12, "weight_decay": 0}
+    request = small_request.model_copy(update={**frozen, "init_from": str(small_package)})
+    result, _ = run(request, small_items, tmp_path / "m")
+    parent, child = weights(small_package), weights(result.package)
+    assert torch.allclose(parent["head.weight"], child["head.weight"], atol=1e-6)
+
+
+def test_a_start_from_another_network_is_refused(
+    small_request, small_items, small_package, tmp_path
+):
+    request = small_request.model_copy(update={"width": 5, "init_from": str(small_package)})
+    with pytest.raises(InputError, match="width 4 instead of 5"):
+        run(request, small_items, tmp_path / "m")
+
+
+def test_what_cannot_be_trained_leaves_nothing_behind(small_request, small_items, tmp_path):
+    empty = convert_labels(np.zeros((96, 96), np.int32), "instances")
+    items = [replace(item, target=empty) for item in small_items]
+    with pytest.raises(InputError, match="no foreground at all"):
+        run(small_request, items, tmp_path / "m")
+    bad = replace(small_items[0], image=np.full((1, 96, 96), np.nan, np.float32))
+    with pytest.raises(InputError, match="not numbers"):
+        run(small_request, [bad, *small_items[1:]], tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_else_is_ever_replaced(small_request, small_items, tmp_path):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "thesis.docx").write_bytes(b"mine")
+    with pytest.raises(InputError, match="not a model package"):
+        run(small_request, small_items, tmp_path / "m")
+    assert (tmp_path / "m" / "thesis.docx").exists()
+
+
+def test_a_damaged_or_missing_run_is_refused(small_request, small_items, tmp_path):
+    with pytest.raises(InputError, match="not the folder of a training run"):
+        read_request(tmp_path)
+    with pytest.raises(InputError, match="no checkpoint yet"):
+        run(small_request, small_items, tmp_path / "m", resume=tmp_path)
+    part, _ = run(small_request, small_items, tmp_path / "m", stop_after=1)
+    file = part.run / "checkpoint" / "network.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"checkpoint .* cannot be read"):
+        run(small_request, small_items, tmp_path / "m", resume=part.run)
