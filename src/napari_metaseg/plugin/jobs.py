@@ -74,10 +74,10 @@ class Job(QObject):
         except Exception as error:  # noqa: BLE001 - whatever it is, the widget must say so and live on
             if not isinstance(error, InputError):
                 _log.exception("a job failed")
-            self._tell(self.failed, explain(error))
+            self._tell("failed", explain(error))
             self._end("failed")
         else:
-            self._tell(self.succeeded, result)
+            self._tell("succeeded", result)
             self._end("done")
 
     def _drain(self, generator: Generator[Any, None, T]) -> T:
@@ -88,7 +88,7 @@ class Job(QObject):
                 result: T = stop.value
                 return result
             if self._worth_telling(event):
-                self._tell(self.event, event)
+                self._tell("event", event)
 
     def _worth_telling(self, event: Event | object) -> bool:
         """Drop progress that follows too fast: hundreds a second would clog the window."""
@@ -102,11 +102,11 @@ class Job(QObject):
 
     def _end(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self._tell(self.finished, outcome)
+        self._tell("finished", outcome)
 
-    def _tell(self, signal: Any, value: object) -> None:
+    def _tell(self, signal: str, value: object) -> None:
         try:
-            signal.emit(value)
+            getattr(self, signal).emit(value)
         except RuntimeError:
             # The window went away while the work was ending: there is nobody left to tell.
             _log.debug("a job ended after its window")

@@ -3,9 +3,9 @@
 Everything is kept in `layer.metadata["metaseg"]` as plain JSON that is reassigned and never
 mutated, because only an assignment emits an event:
 `path`, `scene`, `axes` (of the layer, without channel and samples), `channel`, `record`, `declared`
-(edits that hold for the whole image), `declared_planes` (edits of one plane, keyed `z,t`), and for
-layers this plugin makes `role` (`annotation`, `segmentation`, `probability`), `source` and
-`source_id` (the image layer they belong to).
+(edits that hold for the whole image), `declared_planes` (edits of one plane, keyed `z,t`), perhaps
+`group` (the specimen), and for layers that this plugin makes `role` (`annotation`, `segmentation`,
+`classes`, `probability`, `errors`), `source` and `source_id` (the image layer they belong to).
 """
 
 from __future__ import annotations

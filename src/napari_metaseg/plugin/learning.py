@@ -98,9 +98,15 @@ def annotated_planes(pair: LayerPair, kind: LabelKind) -> list[AnnotatedPlane]:
     every = layers.planes(image)
     cut = {p: np.array(labels.data[layers.plane_slices(image, p)]) for p in every}
     used = [p for p in every if len(every) == 1 or cut[p].any()]
-    entry = layers.info(image)
-    group = f"{entry.get('path', '')} {entry.get('scene', image.name)}".strip()
+    group = group_of(image)
     return [AnnotatedPlane(plane_task(image, p), cut[p], kind, group) for p in used]
+
+
+def group_of(image: Image) -> str:
+    """What must not be divided between training and checking: the specimen, else the file."""
+    entry = layers.info(image)
+    file = f"{entry.get('path', '')} {entry.get('scene', image.name)}".strip()
+    return str(entry.get("group") or file)
 
 
 def varying_fields(conditions: Sequence[Condition]) -> tuple[str, ...]:

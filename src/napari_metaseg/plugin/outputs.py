@@ -96,6 +96,35 @@ def _add_labels(viewer: Any, image: Image, role: str) -> Labels:
     return made
 
 
+ERROR_COLOURS = {1: "#56b4e9", 2: "#f0e442", None: "transparent", 0: "transparent"}
+"""Missed sky blue, invented yellow: told apart by every kind of colour vision."""
+
+
+def errors_layer(viewer: Any, image: Image) -> Labels:
+    """The layer of an image's missed (1) and invented (2) objects: the one there is, or new."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    found = _find(viewer, image, "errors")
+    if found is not None:
+        return found
+    made: Labels = viewer.add_labels(
+        np.zeros(layers.layer_shape(image), np.uint8),
+        name=f"{image.name} errors",
+        metadata=layers.partner_entry(image, "errors"),
+        colormap=DirectLabelColormap(color_dict=ERROR_COLOURS),
+        opacity=0.9,
+        **layers.geometry(image),
+    )
+    made.contour = 2
+    return made
+
+
+def remove_errors(viewer: Any) -> None:
+    """Take every errors layer away."""
+    for layer in [la for la in viewer.layers if layers.info(la).get("role") == "errors"]:
+        viewer.layers.remove(layer)
+
+
 def _on_paint(event: Any) -> None:
     if not layers.info(event.source).get("corrected"):
         layers.update_info(event.source, corrected=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event, Progress
 from napari_metaseg.plugin import layers, outputs
 from napari_metaseg.plugin.layers import PlaneIndex
-from napari_metaseg.plugin.learning import AnnotatedPlane
+from napari_metaseg.plugin.learning import AnnotatedPlane, group_of
 from napari_metaseg.plugin.segmenting import plane_task
 
 if TYPE_CHECKING:
+    from napari_metaseg.datasets.labels import LabelTarget
     from napari_metaseg.evaluation.domains import DomainScore, Report
     from napari_metaseg.evaluation.overlays import Overlay
 
@@ -38,11 +39,20 @@ class ScoredPlane:
 
 
 @dataclass(frozen=True)
+class ErrorPlane:
+    """Where one scored plane is, and what is wrong on it: 1 missed, 2 invented objects (Y, X)."""
+
+    image: Image
+    plane: PlaneIndex
+    errors: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class Scores:
-    """The report, and which layer and plane each of its images is."""
+    """The report, and the plane that each of its images is."""
 
     report: Report
-    places: dict[str, tuple[Image, PlaneIndex]]
+    planes: Mapping[str, ErrorPlane]
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ def _plane(match: Match, plane: PlaneIndex, kind: LabelKind, viewer: Any) -> Sco
     several = made.classes if made is not None and made.labels is match.predicted else None
     classes = np.array(several.data[at]) if several is not None else labels > 0
     truth = AnnotatedPlane(
-        plane_task(match.image, plane), np.array(match.truth.data[at]), kind, match.image.name
+        plane_task(match.image, plane), np.array(match.truth.data[at]), kind, group_of(match.image)
     )
     return ScoredPlane(truth, labels, classes.astype(np.int16), match.image)
 
@@ -114,7 +124,7 @@ def score(
     from napari_metaseg.evaluation.domains import summarise
     from napari_metaseg.evaluation.scores import score_plane
 
-    found, places = [], {}
+    found, wrong = [], {}
     for done, plane in enumerate(planes):
         token.raise_if_cancelled()
         task = plane.truth.task
@@ -123,8 +133,17 @@ def score(
         domain = {name: task.condition.get(name) for name in by}
         group = plane.truth.group
         found.append(score_plane(task.name, group, domain, target, plane.classes, plane.labels))
-        places[task.name] = (plane.image, task.plane)
-    return Scores(summarise(found), places)
+        errors = error_plane(target, plane.labels)
+        wrong[task.name] = ErrorPlane(plane.image, task.plane, errors)
+    return Scores(summarise(found), wrong)
+
+
+def error_plane(target: LabelTarget, labels: NDArray[Any]) -> NDArray[np.uint8]:
+    """1 where an annotated object was missed, 2 where one was invented, else 0 (Y, X)."""
+    from napari_metaseg.evaluation.overlays import split_objects
+
+    kinds = split_objects(target, labels)
+    return np.where(kinds.missed > 0, 1, np.where(kinds.invented > 0, 2, 0)).astype(np.uint8)
 
 
 def report_folder(

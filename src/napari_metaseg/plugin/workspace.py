@@ -48,6 +48,7 @@ class Workspace(QObject):
         self._cohort: Path | None = None
         self._device = ""
         self._watched: set[int] = set()
+        self._closing = False
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
@@ -124,18 +125,16 @@ class Workspace(QObject):
             window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Notice the window closing, once it is certain (a close may be refused)."""
+        """Notice the window closing: a close that was not refused is followed by a hide."""
         if event.type() == QEvent.Type.Close:
-            QTimer.singleShot(0, lambda: self._close_if_hidden(watched))
+            self._closing = True
+            QTimer.singleShot(0, self._forget_refused_close)
+        elif event.type() == QEvent.Type.Hide and self._closing:
+            self.close()
         return False
 
-    def _close_if_hidden(self, window: QObject) -> None:
-        try:
-            visible = isinstance(window, QWidget) and window.isVisible()
-        except RuntimeError:  # already deleted by Qt
-            visible = False
-        if not visible:
-            self.close()
+    def _forget_refused_close(self) -> None:
+        self._closing = False
 
 
 _workspaces: WeakKeyDictionary[Any, Workspace] = WeakKeyDictionary()

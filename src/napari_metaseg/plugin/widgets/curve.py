@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_metaseg.events import CurvePoint
 from napari_metaseg.plugin.widgets import style
-from napari_metaseg.plugin.widgets.parts import eliding_label, label
+from napari_metaseg.plugin.widgets.parts import eliding_label, empty, label
 
 # Okabe and Ito's colour-blind safe palette; the dashes tell the lines apart without colour.
 _LINES = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#0072B2", "#BBBBBB")
@@ -62,8 +62,7 @@ class Curve(QWidget):
         return list(names)
 
     def _fill_legend(self, last: dict[str, float]) -> None:
-        while (item := self._legend.takeAt(0)) is not None:
-            item.widget().deleteLater()
+        empty(self._legend)
         worst_first = sorted(last.items(), key=lambda pair: pair[1])[:_LEGEND_ROWS]
         for i, (name, dice) in enumerate(worst_first):
             self._legend.addWidget(_Swatch(self.domains.index(name)), i, 0)

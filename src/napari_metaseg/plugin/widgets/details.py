@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QGridLayout, QWidget
 from napari_metaseg.acquisition.record import AcquisitionRecord, Field
 from napari_metaseg.plugin import layers
 from napari_metaseg.plugin.widgets.fields import shown
-from napari_metaseg.plugin.widgets.parts import eliding_label, label
+from napari_metaseg.plugin.widgets.parts import eliding_label, empty, label
 
 _IMAGE = {
     "lens_na": ("Numerical aperture", ""),
@@ -44,8 +44,7 @@ class Details(QWidget):
         if texts == self.texts and self._grid.count():
             return
         self.texts = texts
-        while (item := self._grid.takeAt(0)) is not None:
-            item.widget().deleteLater()
+        empty(self._grid)
         for i, (name, text) in enumerate((texts or {"Nothing more": ""}).items()):
             self._grid.addWidget(label(name, "muted"), i, 0)
             value = eliding_label(text)

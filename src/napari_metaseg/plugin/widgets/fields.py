@@ -70,7 +70,8 @@ class ChoiceEditor(QComboBox):
         self._shown = ""
         self.setEditable(free)
         self.addItems(["" if free else UNKNOWN, *choices])
-        self.setMinimumContentsLength(6)
+        self.setMinimumContentsLength(3)
+        self.setMinimumWidth(64)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         line = self.lineEdit()
         if line is not None:

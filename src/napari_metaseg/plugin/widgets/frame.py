@@ -35,7 +35,9 @@ class Head(QWidget):
         self._name = eliding_label("", "title")
         self._device = label("", "device")
         self._device.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._chip = label("", "chip")
+        self._chip = eliding_label("", "chip")
+        self._chip.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._chip.setMinimumWidth(40)
         self._plane = label("", "muted")
         self.status = StatusLine()
         layout = QVBoxLayout(self)
@@ -56,8 +58,9 @@ class Head(QWidget):
         self._name.setText(image.name if image else "No image yet")
         self._name.setToolTip(image.name if image else "Open an image or a sample to begin")
         self._chip.setVisible(image is not None)
-        self._chip.setText(domain_label(focus.condition))
-        self._chip.setToolTip("How the shown plane was acquired, as far as is known")
+        words = chip_words(focus)
+        self._chip.setText(words)
+        self._chip.setToolTip(f"How this was acquired, as far as is known: {words}")
         self._plane.setText(plane_words(focus))
 
     def show_device(self, words: str) -> None:
@@ -67,6 +70,13 @@ class Head(QWidget):
             "What the work runs on. 'auto' takes the graphics card if there is one; it is shown "
             "here once the first run has begun."
         )
+
+
+def chip_words(focus: Focus) -> str:
+    """The domain of the shown plane, such as `brightfield · 20x · 40 ms`."""
+    stack = focus.image is not None and layers.size(focus.image, "Z") > 1
+    by = ("modality", "magnification", "exposure_ms", *(("plane_offset_um",) if stack else ()))
+    return domain_label(focus.condition, by)
 
 
 def plane_words(focus: Focus) -> str:

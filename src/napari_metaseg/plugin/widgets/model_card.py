@@ -8,7 +8,8 @@ from qtpy.QtWidgets import QFrame, QGridLayout, QVBoxLayout
 
 from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Condition
 from napari_metaseg.plugin.widgets.fields import shown
-from napari_metaseg.plugin.widgets.parts import eliding_label, label
+from napari_metaseg.plugin.widgets.parts import eliding_label, empty, label
+from napari_metaseg.plugin.words import plain
 from napari_metaseg.plugin.workspace import LoadedModel
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class ModelCard(QFrame):
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(3)
-        self._grid.setColumnStretch(2, 1)
+        self._grid.setColumnStretch(1, 5)
+        self._grid.setColumnStretch(2, 6)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(5)
@@ -48,16 +50,15 @@ class ModelCard(QFrame):
         )
 
     def _fill(self, notices: dict[str, str | None]) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            item.widget().deleteLater()
+        empty(self._grid)
         if not self.rows:
             return
         for column, title in enumerate(("Uses", "here", "trained on")):
             self._grid.addWidget(label(title, "muted"), 0, column)
         for i, (name, texts) in enumerate(self.rows.items(), start=1):
             for column, text in enumerate((field_label(name), *texts)):
-                made = eliding_label(text) if column == 2 else label(text)
-                made.setToolTip(notices[name] or f"{text}: as in training")
+                made = eliding_label(text) if column in (1, 2) else label(text)
+                made.setToolTip(plain(notices[name] or f"{name}: within what was trained"))
                 if column == 3 and text != "✓":
                     made.setProperty("look", "warn")
                 self._grid.addWidget(made, i, column)

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from napari_metaseg.plugin.segmenting import installed_models
 from napari_metaseg.plugin.settings import preferences
-from napari_metaseg.plugin.widgets.parts import label, row
+from napari_metaseg.plugin.widgets.parts import combo, label, row
 from napari_metaseg.plugin.workspace import Workspace
 
 _NONE = "none yet"
@@ -24,10 +24,7 @@ class ModelChooser(QWidget):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
-        self.models = QComboBox()
-        self.models.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self.models = combo()
         self.models.activated.connect(self._on_chosen)
         self.load_button = QToolButton()
         self.load_button.setText("Load ▾")

@@ -6,11 +6,11 @@ from typing import Any
 
 from napari.layers import Image, Labels
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QScrollArea, QWidget
+from qtpy.QtWidgets import QCheckBox, QFrame, QGridLayout, QScrollArea, QWidget
 
 from napari_metaseg.plugin import layers
 from napari_metaseg.plugin.learning import LayerPair, suggest_pairs
-from napari_metaseg.plugin.widgets.parts import column, eliding_label, label
+from napari_metaseg.plugin.widgets.parts import column, combo, eliding_label, empty, label
 
 _NONE = "no labels"
 _ROW_PX, _MOST_ROWS = 27, 7
@@ -29,7 +29,6 @@ class PairTable(QWidget):
         self._grid.setContentsMargins(6, 4, 6, 4)
         self._grid.setVerticalSpacing(3)
         self._grid.setColumnStretch(1, 1)
-        self._grid.setColumnStretch(2, 1)
         content = QFrame()
         content.setProperty("look", "card")
         content.setLayout(self._grid)
@@ -76,8 +75,7 @@ class PairTable(QWidget):
             self._grid.addWidget(widget, at, place)
 
     def _clear(self) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            item.widget().deleteLater()
+        empty(self._grid)
         self._rows = []
 
     def _on_change(self, state: object = None) -> None:
@@ -95,12 +93,9 @@ class _Row:
         self.tick = QCheckBox()
         self.name = eliding_label(image.name)
         self.name.setToolTip(image.name)
-        self.box = QComboBox()
-        self.box.addItems([_NONE, *(la.name for la in fitting)])
-        self.box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.box.setMinimumContentsLength(5)
+        self.box = combo()
+        self.box.setFixedWidth(104)
+        self.box.addItems([_NONE, *(_short(la.name, image.name) for la in fitting)])
         if labels in fitting:
             self.box.setCurrentIndex(fitting.index(labels) + 1)
         self.box.setToolTip(self.box.currentText())
@@ -121,3 +116,8 @@ class _Row:
         self.chosen = self._fitting[index - 1] if index > 0 else None
         self.tick.setChecked(index > 0)
         self.box.setToolTip(self.box.currentText())
+
+
+def _short(name: str, image: str) -> str:
+    """A labels layer's name without the name of its image before it."""
+    return name.removeprefix(image).strip() or name

@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -29,8 +31,9 @@ def label(text: str = "", look: str = "", *, wrap: bool = False) -> QLabel:
         made.setProperty("look", look)
     if wrap:
         made.setWordWrap(True)
-        made.setMinimumWidth(0)
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        made.setSizePolicy(policy)
     return made
 
 
@@ -40,6 +43,7 @@ def eliding_label(text: str = "", look: str = "") -> QElidingLabel:
     if look:
         made.setProperty("look", look)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    made.setMinimumWidth(24)
     return made
 
 
@@ -64,6 +68,28 @@ def column(*items: Any, spacing: int = 4, margins: int = 0) -> QVBoxLayout:
     for item in items:
         layout.addWidget(item) if isinstance(item, QWidget) else layout.addLayout(item)
     return layout
+
+
+def empty(layout: QLayout) -> None:
+    """Take every widget out of a layout, off the screen at once."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        widget.hide()
+        widget.setParent(None)
+        widget.deleteLater()
+
+
+def combo() -> QComboBox:
+    """A list to choose from that shrinks to its dock, and leaves the wheel to the panel."""
+    made = _QuietComboBox()
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(5)
+    return made
+
+
+class _QuietComboBox(QComboBox):
+    def wheelEvent(self, event: Any) -> None:
+        event.ignore()
 
 
 def line() -> QFrame:

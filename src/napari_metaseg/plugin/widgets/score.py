@@ -14,13 +14,13 @@ from napari_metaseg.acquisition.condition import CONDITION_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import Progress
 from napari_metaseg.files import atomic_path
-from napari_metaseg.plugin import layers, scoring
+from napari_metaseg.plugin import layers, outputs, scoring
 from napari_metaseg.plugin.focus import Links
-from napari_metaseg.plugin.scoring import Match, ScoredPlane, Scores
+from napari_metaseg.plugin.scoring import ErrorPlane, Match, ScoredPlane, Scores
 from napari_metaseg.plugin.widgets.frame import Panel
-from napari_metaseg.plugin.widgets.parts import ProgressRow, ReasonButton, label, row
+from napari_metaseg.plugin.widgets.parts import ProgressRow, ReasonButton, combo, label, row
 from napari_metaseg.plugin.widgets.score_table import ScoreTable
-from napari_metaseg.plugin.widgets.source_chooser import KINDS
+from napari_metaseg.plugin.widgets.source_chooser import KIND_TIP, KINDS
 
 _EVERY, _OWN = "every segmentation", "its own annotation"
 _RESCORE_AFTER_MS = 400
@@ -46,64 +46,80 @@ class ScoreWidget(Panel):
         self.say("Compares what was segmented with what you annotated.")
 
     def _build(self) -> None:
-        self.predicted, self.truth, self.kind = QComboBox(), QComboBox(), QComboBox()
-        for value, words in KINDS.items():
-            self.kind.addItem(words, value)
-        for title, box in (
-            ("Score", self.predicted),
-            ("against", self.truth),
-            ("Labels are", self.kind),
-        ):
-            box.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            name = label(title)
-            name.setMinimumWidth(66)
-            line = row(name, box)
-            line.setStretch(1, 1)
-            self.body.addLayout(line)
+        self._build_choices()
         self.score_button = ReasonButton("Score", primary=True)
         self.follow = QCheckBox("Follow while I paint")
         self.follow.setChecked(True)
         self.progress = ProgressRow()
         self.table = ScoreTable()
         self.note = label("", "muted", wrap=True)
+        self.errors = QCheckBox("Show errors")
+        self.errors.setToolTip("Outline objects that were missed or invented, in a layer per image")
         self.csv_button, self.report_button = QPushButton("Save CSV …"), QPushButton("Report …")
         for widget in (self.score_button, self.follow, self.progress, self.table, self.note):
             self.body.addWidget(widget)
+        legend = label("blue: missed · yellow: invented", "muted")
+        self.body.addLayout(row(self.errors, legend, 1))
         self.body.addLayout(row(self.csv_button, self.report_button))
         self.body.addStretch(1)
+
+    def _build_choices(self) -> None:
+        self.predicted, self.truth, self.kind, self.by = combo(), combo(), combo(), combo()
+        for value, words in KINDS.items():
+            self.kind.addItem(words, value)
+        self.kind.setToolTip(KIND_TIP)
+        self.by.addItem("modality, magnification", scoring.MAIN_FIELDS)
+        for name, spec in CONDITION_FIELDS.items():
+            self.by.addItem(spec.label.lower(), (name,))
+        choices = {
+            "Score": self.predicted,
+            "Against": self.truth,
+            "Labels are": self.kind,
+            "Domains by": self.by,
+        }
+        for title, box in choices.items():
+            name = label(title)
+            name.setFixedWidth(84)
+            line = row(name, box)
+            line.setStretch(1, 1)
+            self.body.addLayout(line)
 
     def _connect_parts(self) -> None:
         self.score_button.clicked.connect(self.score)
         self.progress.stopped.connect(self.cancel)
         self.table.chosen.connect(self.show_worst)
+        self.errors.toggled.connect(self.show_errors)
         self.csv_button.clicked.connect(self._choose_csv)
         self.report_button.clicked.connect(self._choose_report)
         self.predicted.activated.connect(self._show_buttons)
         self.truth.activated.connect(self._show_buttons)
+        self.by.activated.connect(self._on_by)
         self.focus.layers_changed.connect(self.refresh)
         self.workspace.predictions_changed.connect(self._on_painted)
 
     def refresh(self) -> None:
         """Offer the labels layers that there are now, keeping the choice."""
-        every = layers.labels_layers(self.viewer)
+        names = [la.name for la in self._offered()]
         for box, first in ((self.predicted, _EVERY), (self.truth, _OWN)):
             kept = box.currentText()
             box.clear()
-            box.addItems([first, *(la.name for la in every)])
+            box.addItems([first, *names])
             box.setCurrentIndex(max(0, box.findText(kept)))
         self._show_buttons()
+
+    def _offered(self) -> list[Labels]:
+        every = layers.labels_layers(self.viewer)
+        return [la for la in every if layers.info(la).get("role") != "errors"]
 
     def _show_buttons(self, index: int = 0) -> None:
         self.score_button.block(self._why_not())
         none = "" if self.scores else "Score first."
-        for button in (self.csv_button, self.report_button):
-            button.setEnabled(not none and not self.busy)
+        for button in (self.csv_button, self.report_button, self.errors):
+            button.setEnabled(not none)
             button.setToolTip(none)
 
     def _why_not(self) -> str:
-        if self.busy:
+        if self.busy and self.scores is None:
             return "Wait for the work under way."
         if not self.matches():
             return "Needs an image with both a segmentation and an annotation."
@@ -111,26 +127,22 @@ class ScoreWidget(Panel):
 
     def matches(self) -> list[Match]:
         """What would be compared now."""
-        every = layers.labels_layers(self.viewer)
-        predicted = self._layer(self.predicted, every)
-        truth = self._layer(self.truth, every)
-        if predicted is None and truth is None:
-            return scoring.find_matches(self.viewer)
+        predicted, truth = self._chosen(self.predicted), self._chosen(self.truth)
         if predicted is None:
             found = scoring.find_matches(self.viewer)
-            return [Match(m.image, m.predicted, truth) for m in found if self._fits(m, truth)]
-        image = self._image_for(predicted)
-        truth = truth or (scoring.annotation_of(self.viewer, image) if image else None)
-        return [Match(image, predicted, truth)] if image and truth else []
+            return found if truth is None else self._against(found, truth)
+        image = layers.image_of(predicted, self.viewer) or self.focus.image
+        if image is None:
+            return []
+        truth = truth or scoring.annotation_of(self.viewer, image)
+        return [] if truth is None else [Match(image, predicted, truth)]
 
-    def _fits(self, match: Match, truth: Labels | None) -> bool:
-        return truth is not None and layers.image_of(truth, self.viewer) is match.image
+    def _against(self, found: list[Match], truth: Labels) -> list[Match]:
+        image = layers.image_of(truth, self.viewer)
+        return [Match(m.image, m.predicted, truth) for m in found if m.image is image]
 
-    def _image_for(self, predicted: Labels) -> Image | None:
-        return layers.image_of(predicted, self.viewer) or self.focus.image
-
-    def _layer(self, box: QComboBox, every: list[Labels]) -> Labels | None:
-        index = box.currentIndex() - 1
+    def _chosen(self, box: QComboBox) -> Labels | None:
+        every, index = self._offered(), box.currentIndex() - 1
         return every[index] if 0 <= index < len(every) else None
 
     def score(self) -> None:
@@ -147,15 +159,9 @@ class ScoreWidget(Panel):
             self.say("None of the segmented planes is annotated yet.", "warn")
             return
         self._follow(matches)
-        self._planes, self._by = planes, self._domain_fields()
+        self._planes, self._by = planes, tuple(self.by.currentData())
         self.run_job(partial(scoring.score, planes, self._by))
         self._show_buttons()
-
-    def _domain_fields(self) -> tuple[str, ...]:
-        """The fields that make a domain: the model's own, else the usual two."""
-        model = self.workspace.current
-        own = model.package.manifest.metadata_schema.names if model is not None else ()
-        return tuple(own) or scoring.MAIN_FIELDS
 
     def _follow(self, matches: list[Match]) -> None:
         """Score anew when one of the compared layers is painted in."""
@@ -168,6 +174,10 @@ class ScoreWidget(Panel):
         if self.follow.isChecked() and self.scores is not None:
             self._timer.start()
 
+    def _on_by(self, index: int) -> None:
+        if self.scores is not None:
+            self._rescore()
+
     def _rescore(self) -> None:
         if self.busy:
             self._timer.start()
@@ -175,8 +185,8 @@ class ScoreWidget(Panel):
             self.score()
 
     def on_event(self, event: object) -> None:
-        """Show progress of a comparison that takes long."""
-        if isinstance(event, Progress) and event.total > 1 and self.scores is None:
+        """Show progress of a first comparison; later ones are quick and follow by themselves."""
+        if isinstance(event, Progress) and self.scores is None:
             self.progress.setVisible(True)
             self.progress.update_progress(event.done, event.total, event.message, None)
 
@@ -184,44 +194,57 @@ class ScoreWidget(Panel):
         """Show the scores, or say where the report is."""
         if isinstance(result, Path):
             self.say(f"Report written: {result}", "good")
-            return
-        if not isinstance(result, Scores):
-            return
-        self.scores = result
-        self.table.show_scores(result)
-        macro = result.report.macro["dice"]
-        words = "–" if macro is None else f"{macro:.2f}"
-        self.say(f"Mean Dice over {len(result.report.domains)} domain(s): {words}.", "good")
-        by = ", ".join(_field(name) for name in self._by)
-        self.note.setText(f"Domains by {by}. Click a line to see its worst plane.")
+        elif isinstance(result, Scores):
+            self._show_scores(result)
+
+    def _show_scores(self, scores: Scores) -> None:
+        self.scores = scores
+        self.table.show_scores(scores)
+        report = scores.report
+        macro = report.macro["dice"]
+        words = "none could be given" if macro is None else f"{macro:.2f}"
+        count = len(report.domains)
+        self.say(f"Mean Dice over {count} domain{'s' if count != 1 else ''}: {words}.", "good")
+        self.note.setText("Worst first. Click a line to see its worst plane.")
+        if self.errors.isChecked():
+            self.show_errors(True)
 
     def on_finished(self, outcome: str) -> None:
         """Make the widget usable again."""
         self.progress.end()
         self._show_buttons()
 
+    def show_errors(self, shown: bool) -> None:
+        """Outline missed and invented objects of every scored plane, or take that away."""
+        if not shown or self.scores is None:
+            outputs.remove_errors(self.viewer)
+            return
+        active = self.viewer.layers.selection.active
+        for wrong in self.scores.planes.values():
+            if wrong.image in self.viewer.layers:
+                layer = outputs.errors_layer(self.viewer, wrong.image)
+                outputs.write_plane(layer, wrong.plane, wrong.errors)
+        self.viewer.layers.selection.active = active
+
     def show_worst(self, at: int) -> None:
         """Select the image of a domain's worst plane and move the sliders to it."""
         if self.scores is None:
             return
         report = self.scores.report
-        images = [i for i in report.images_of(report.domains[at]) if i.image in self.scores.places]
-        if not images:
-            return
+        images = report.images_of(report.domains[at])
         worst = min(images, key=lambda i: 1.0 if i.dice is None else i.dice)
-        image, plane = self.scores.places[worst.image]
-        if image not in self.viewer.layers:
-            self.say(f"{image.name} is no longer open.", "warn")
+        place = self.scores.planes[worst.image]
+        if place.image not in self.viewer.layers:
+            self.say(f"{worst.image} is no longer open.", "warn")
             return
-        self._look_at(image, plane)
+        self._look_at(place)
         self.say(f"{worst.image}: Dice {worst.dice or 0:.2f}, the worst of this domain.")
 
-    def _look_at(self, image: Image, plane: layers.PlaneIndex) -> None:
-        image.visible = True
-        self.viewer.layers.selection.active = image
-        layers.show_plane(image, self.viewer, plane)
-        low, high = image.extent.world[:, -2:]
-        self.viewer.camera.center = tuple((low + high) / 2)
+    def _look_at(self, place: ErrorPlane) -> None:
+        place.image.visible = True
+        self.viewer.layers.selection.active = place.image
+        layers.show_plane(place.image, self.viewer, place.plane)
+        _centre_camera(self.viewer, place.image)
 
     def save_csv(self, path: Path) -> None:
         """Write the table of domains."""
@@ -256,5 +279,11 @@ class ScoreWidget(Panel):
             self.write_report(Path(chosen))
 
 
-def _field(name: str) -> str:
-    return CONDITION_FIELDS[name].label.lower() if name in CONDITION_FIELDS else name
+def _centre_camera(viewer: Any, image: Image) -> None:
+    """Fit one image into the canvas, as it may be one of many lying side by side."""
+    low, high = image.extent.world[:, -2:]
+    viewer.camera.center = (viewer.camera.center[0], *((low + high) / 2))
+    height, width = viewer.canvas.size
+    extent = high - low
+    if (extent > 0).all():
+        viewer.camera.zoom = 0.9 * min(height / extent[0], width / extent[1])

@@ -25,6 +25,7 @@ from napari_metaseg.plugin.widgets.model_card import ModelCard
 from napari_metaseg.plugin.widgets.model_chooser import ModelChooser
 from napari_metaseg.plugin.widgets.parts import ProgressRow, ReasonButton, label, row
 from napari_metaseg.plugin.widgets.threshold import Threshold
+from napari_metaseg.plugin.words import plain
 from napari_metaseg.plugin.workspace import LoadedModel
 
 
@@ -181,7 +182,7 @@ class SegmentWidget(Panel):
             self.workspace.add_model(result)
             self.say(f"{result.name} is ready.", "good")
         elif isinstance(result, tuple) and result:
-            self.say("Segmented, but mind: " + "; ".join(result) + ".", "warn")
+            self.say("Segmented, but mind: " + "; ".join(map(plain, result)) + ".", "warn")
         else:
             self.say("Segmented.", "good")
 

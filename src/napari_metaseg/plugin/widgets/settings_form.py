@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
-from napari_metaseg.plugin.widgets.parts import label, row
+from napari_metaseg.plugin.widgets.parts import combo, label, row
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class SettingsForm(QWidget):
         super().__init__()
         self._editors: dict[str, _NumberEditor | _ChoiceEditor] = {}
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 0, 0, 0)
+        layout.setContentsMargins(6, 0, 0, 0)
         layout.setSpacing(10)
         for setting in settings:
             editor = (
@@ -91,10 +91,7 @@ class _ChoiceEditor(QWidget):
     def __init__(self, setting: Choice) -> None:
         super().__init__()
         self._options = setting.options
-        self._box = QComboBox()
-        self._box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self._box = combo()
         for value, (title, _) in setting.options.items():
             self._box.addItem(title, value)
         self._sentence = label("", "muted", wrap=True)

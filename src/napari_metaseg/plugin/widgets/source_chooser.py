@@ -6,19 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_metaseg.acquisition.cohort import LabelKind, read_cohort
 from napari_metaseg.errors import InputError
 from napari_metaseg.plugin.widgets.pair_table import PairTable
-from napari_metaseg.plugin.widgets.parts import column, eliding_label, label, row
+from napari_metaseg.plugin.widgets.parts import column, combo, eliding_label, label, row
 from napari_metaseg.plugin.workspace import Workspace
 
 KINDS: dict[LabelKind, str] = {
-    "instances": "objects, each with its own number",
-    "classes": "classes: 1, 2, … by what it is",
-    "sparse": "scribbles: 1 background, 2, … classes",
+    "instances": "separate objects",
+    "classes": "classes (1, 2, …)",
+    "sparse": "scribbles",
 }
+
+KIND_TIP = (
+    "separate objects: every object has its own number, 0 is background\n"
+    "classes: the number says what it is, 0 is background\n"
+    "scribbles: 1 is background, 2 and up are classes, 0 was not looked at"
+)
 
 
 class SourceChooser(QWidget):
@@ -30,7 +36,7 @@ class SourceChooser(QWidget):
     def __init__(self, viewer: Any, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
-        self.source = QComboBox()
+        self.source = combo()
         self.source.addItems(["layers in this window", "a cohort table (CSV)"])
         self.source.currentIndexChanged.connect(self._on_source)
         self.pairs = PairTable(viewer)
@@ -44,12 +50,10 @@ class SourceChooser(QWidget):
         self._show_cohort()
 
     def _make_layers_page(self) -> QWidget:
-        self.kind = QComboBox()
+        self.kind = combo()
         for value, words in KINDS.items():
             self.kind.addItem(words, value)
-        self.kind.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self.kind.setToolTip(KIND_TIP)
         self.annotate_button = QPushButton("New annotation layer")
         self.annotate_button.setToolTip("Add an empty labels layer that lies on the image above")
         self.annotate_button.clicked.connect(self._on_annotate)

@@ -8,7 +8,6 @@ from typing import Any
 
 from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CurvePoint, Notice, Progress
@@ -37,6 +36,7 @@ from napari_metaseg.plugin.widgets.parts import (
 )
 from napari_metaseg.plugin.widgets.source_chooser import SourceChooser
 from napari_metaseg.plugin.widgets.training_settings import RECOMMENDED, AdvancedSettings
+from napari_metaseg.plugin.words import field_word, plain
 
 
 class TrainWidget(Panel):
@@ -73,17 +73,17 @@ class TrainWidget(Panel):
         name_row.setStretch(1, 1)
         method = METHODS[RECOMMENDED]
         self._method_card = card(
-            label(f"Recommended: {method.label}", "section"),
+            label(f"Recommended: {method.label}", "section", wrap=True),
             label(method.sentence, "muted", wrap=True),
             self._sees,
         )
-        self.body.addWidget(self.source)
+        for widget in (self.progress, self.curve, self.source):
+            self.body.addWidget(widget)
         self.body.addWidget(self._method_card)
         self.body.addLayout(name_row)
         self.body.addLayout(row(label("Train for"), self.minutes, 1))
         self.body.addWidget(Section("Advanced", self.advanced))
-        for widget in (self.train_button, self.progress, self.curve):
-            self.body.addWidget(widget)
+        self.body.addWidget(self.train_button)
         self.body.addStretch(1)
 
     def annotate(self) -> None:
@@ -111,7 +111,7 @@ class TrainWidget(Panel):
         pairs = self.source.pairs.pairs
         every = [(p.image, plane) for p in pairs for plane in layers.planes(p.image)]
         names = varying_fields([layers.condition_of(image, plane) for image, plane in every])
-        words = ", ".join(CONDITION_FIELDS[n].label.lower() for n in names)
+        words = ", ".join(field_word(n) for n in names)
         none = "Nothing known differs between these images, so it looks at the image alone."
         self._sees.setText(f"It sees what differs between your images: {words}." if words else none)
 
@@ -166,8 +166,8 @@ class TrainWidget(Panel):
         elif isinstance(event, DeviceFound):
             self.workspace.device = event.words
         elif isinstance(event, Notice):
-            self._notices.append(event.text)
-            self.say(event.text, "warn")
+            self._notices.append(plain(event.text))
+            self.say(plain(event.text), "warn")
 
     def _show_progress(self, event: Progress) -> None:
         words = event.message if event.message != "training" else f"step {event.done}"

@@ -90,7 +90,7 @@ class FieldsChoice(QWidget):
         for i, box in enumerate(self._boxes.values()):
             grid.addWidget(box, i // 2, i % 2)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 0, 0, 0)
+        layout.setContentsMargins(6, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(label("Metadata it sees"))
         layout.addLayout(grid)
