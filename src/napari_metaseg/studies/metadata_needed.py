@@ -12,18 +12,18 @@ from napari_metaseg.acquisition.cohort import read_cohort
 from napari_metaseg.datasets.items import load_items
 from napari_metaseg.datasets.microscope.tasks import Task, write_task
 from napari_metaseg.events import CancelToken, Event
-from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, FUSION, GENERAL, SME
+from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, FUSION, GENERAL
 from napari_metaseg.studies.study import StudyRequest, StudyRow, Trial, run_trial
 from napari_metaseg.training.request import TrainingRequest
 
-ARMS = (GENERAL, FILM, FILM_WITHHELD, FUSION, SME)
+ARMS = (GENERAL, FILM, FILM_WITHHELD, FUSION)
 _TASKS: tuple[Task, ...] = ("needed", "redundant")
 
 
 def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
     """Both tasks, all arms and seeds; the cohorts are generated below the output folder."""
     base = TrainingRequest(
-        steps=20 if request.quick else 500,
+        steps=20 if request.quick else 400,
         width=12,
         patch_px=96,
         fields=("magnification",),

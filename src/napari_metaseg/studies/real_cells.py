@@ -34,7 +34,7 @@ def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, lis
         )
     training, test = split_items(request.cohort)
     base = TrainingRequest(
-        steps=20 if request.quick else 1200, width=16, patch_px=128, fields=FIELDS
+        steps=20 if request.quick else 600, width=16, patch_px=128, fields=FIELDS
     )
     by = ("modality", "source")
     rows: list[StudyRow] = []

@@ -73,7 +73,7 @@ def train(
     checkpoint = load_checkpoint(run) if resume else None
     if resume and checkpoint is None:
         raise InputError(f"{resume} holds no checkpoint yet", way_out="Train without --resume")
-    manifest = _manifest(plan, out)
+    manifest = draft_manifest(plan, out.name)
     trainer = Trainer(plan, manifest, run, checkpoint or _initial(plan))
     start_run(run, request)
     yield from (Notice(text) for text in plan.notices)
@@ -102,9 +102,10 @@ def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     return ", ".join(f"{k} {theirs[k]} instead of {ours[k]}" for k in ours if theirs[k] != ours[k])
 
 
-def _manifest(plan: TrainingPlan, out: Path) -> PackageManifest:
+def draft_manifest(plan: TrainingPlan, name: str) -> PackageManifest:
+    """The package's manifest before training: without weights, scores and provenance."""
     return PackageManifest(
-        name=plan.request.name or out.name,
+        name=plan.request.name or name,
         strategy=plan.request.strategy,
         members=(),
         network=plan.network,

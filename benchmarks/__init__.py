@@ -1,0 +1,1 @@
+"""Speed claims, measured: both sides of every comparison in one process, alternating, medians."""

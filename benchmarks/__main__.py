@@ -1,0 +1,47 @@
+"""Run the benchmarks and write bench.json: `python -m benchmarks [--quick | --full] [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from benchmarks.measure import Benchmark
+from benchmarks.speed import fold_vs_plain, predict_vs_monai_fp32, train_vs_plain
+from benchmarks.startup import import_s
+
+BENCHMARKS = (import_s, fold_vs_plain, predict_vs_monai_fp32, train_vs_plain)
+
+
+def main() -> None:
+    """Run those named, or all, and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument("--quick", dest="effort", action="store_const", const="quick")
+    effort.add_argument("--full", dest="effort", action="store_const", const="full")
+    parser.set_defaults(effort="usual")
+    parser.add_argument("--out", type=Path, default=Path("bench.json"))
+    arguments = parser.parse_args()
+    chosen = [b for b in BENCHMARKS if not arguments.names or b.__name__ in arguments.names]
+    results = []
+    for benchmark in chosen:
+        result = benchmark(arguments.effort)
+        results.append(result.to_json())
+        print_line(result)
+        arguments.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    print(f"Written: {arguments.out}")
+
+
+def print_line(result: Benchmark) -> None:
+    """One line a benchmark, and one a case."""
+    mark = "met" if result.met else "MISSED"
+    sign = "at most" if result.better == "lower" else "at least"
+    print(f"{result.name}: {result.value:.3f} {result.unit} ({sign} {result.target:g}: {mark})")
+    for case in result.cases:
+        what = " ".join(f"{v}" for k, v in case.items() if k in ("case", "method", "plane_px"))
+        print(f"    {what}: {case['value']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
