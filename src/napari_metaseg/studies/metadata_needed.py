@@ -23,7 +23,7 @@ _TASKS: tuple[Task, ...] = ("needed", "redundant")
 def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
     """Both tasks, all arms and seeds; the cohorts are generated below the output folder."""
     base = TrainingRequest(
-        steps=20 if request.quick else 400,
+        steps=20 if request.quick else 300,
         width=12,
         patch_px=96,
         fields=("magnification",),

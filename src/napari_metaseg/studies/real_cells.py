@@ -14,11 +14,11 @@ from napari_metaseg.datasets.items import PlaneItem, load_items
 from napari_metaseg.datasets.splits import split_groups
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event
-from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, FUSION, GENERAL, OTSU
+from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, GENERAL, OTSU
 from napari_metaseg.studies.study import StudyRequest, StudyRow, Trial, run_trial
 from napari_metaseg.training.request import TrainingRequest
 
-ARMS = (OTSU, GENERAL, FILM, FILM_WITHHELD, FUSION)
+ARMS = (OTSU, GENERAL, FILM, FILM_WITHHELD)
 FIELDS = ("modality", "magnification", "pixel_size_um", "immersion", "stain")
 SPLIT_SEED = 2026
 TEST_SHARE = 0.3
@@ -34,7 +34,7 @@ def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, lis
         )
     training, test = split_items(request.cohort)
     base = TrainingRequest(
-        steps=20 if request.quick else 600, width=16, patch_px=128, fields=FIELDS
+        steps=20 if request.quick else 500, width=12, patch_px=128, fields=FIELDS
     )
     by = ("modality", "source")
     rows: list[StudyRow] = []
