@@ -24,6 +24,8 @@ PLANE_ROWS = ("plane_offset_um", "in_focus", "plane")
 class AcquisitionWidget(Panel):
     """Shows and edits what is known of the image in focus and of the plane that is shown."""
 
+    title = "Acquisition"
+
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self.history = edits.History()

@@ -14,6 +14,7 @@ from napari_metaseg.plugin.widgets.parts import label, relook, tool_button
 BADGES = {"file": "file", "user": "you", "inferred": "inferred", "missing": "–"}
 _WORDS = {"True": "yes", "False": "no"}
 UNKNOWN = "unknown"
+_SHORT = {"immersion": "Immersion"}
 
 
 def shown(value: Value | None) -> str:
@@ -120,7 +121,8 @@ class FieldRow(QObject):
     def __init__(self, spec: ConditionField, grid: QGridLayout, parent: QObject) -> None:
         super().__init__(parent)
         self.spec = spec
-        self.name = label(spec.label)
+        self.name = label(_SHORT.get(spec.name, spec.label))
+        self.name.setToolTip(spec.label)
         self.editor = make_editor(spec)
         self.editor.setAccessibleName(spec.label)
         self.badge = label()

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_metaseg.acquisition.condition import domain_label
 from napari_metaseg.plugin import layers
@@ -95,6 +95,8 @@ def plane_words(focus: Focus) -> str:
 class Panel(QWidget):
     """A dock widget of this plugin. Subclasses fill `self.body` and override the `on_…` hooks."""
 
+    title = ""
+
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self.viewer = viewer
@@ -149,6 +151,10 @@ class Panel(QWidget):
         """Tie the work of this panel to the window it sits in."""
         super().showEvent(event)
         self.workspace.watch(self)
+        dock = self.parentWidget()
+        if isinstance(dock, QDockWidget):
+            # napari's longer name does not fit the tab of a narrow dock.
+            dock.setWindowTitle(self.title)
 
     def say(self, text: str, kind: StatusKind = "info") -> None:
         """Put a message into the head's status line."""

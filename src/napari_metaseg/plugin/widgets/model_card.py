@@ -26,12 +26,11 @@ class ModelCard(QFrame):
         self._summary = label("", "muted", wrap=True)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(8)
-        self._grid.setVerticalSpacing(3)
-        self._grid.setColumnStretch(1, 5)
-        self._grid.setColumnStretch(2, 6)
+        self._grid.setVerticalSpacing(1)
+        self._grid.setColumnStretch(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(5)
+        layout.setSpacing(6)
         layout.addWidget(self._summary)
         layout.addLayout(self._grid)
         self.rows: dict[str, tuple[str, str, str]] = {}
@@ -51,17 +50,16 @@ class ModelCard(QFrame):
 
     def _fill(self, notices: dict[str, str | None]) -> None:
         empty(self._grid)
-        if not self.rows:
-            return
-        for column, title in enumerate(("Uses", "here", "trained on")):
-            self._grid.addWidget(label(title, "muted"), 0, column)
-        for i, (name, texts) in enumerate(self.rows.items(), start=1):
-            for column, text in enumerate((field_label(name), *texts)):
-                made = eliding_label(text) if column in (1, 2) else label(text)
-                made.setToolTip(plain(notices[name] or f"{name}: within what was trained"))
-                if column == 3 and text != "✓":
-                    made.setProperty("look", "warn")
-                self._grid.addWidget(made, i, column)
+        for i, (name, (here, trained, sign)) in enumerate(self.rows.items()):
+            value, mark = eliding_label(here), label(sign, "" if sign == "✓" else "warn")
+            for widget in (value, mark):
+                widget.setToolTip(plain(notices[name] or f"{name}: within what was trained"))
+            self._grid.addWidget(label(field_label(name)), 2 * i, 0)
+            self._grid.addWidget(value, 2 * i, 1)
+            self._grid.addWidget(mark, 2 * i, 2)
+            seen = label(f"trained on {trained}", "muted", wrap=True)
+            seen.setContentsMargins(0, 0, 0, 4)
+            self._grid.addWidget(seen, 2 * i + 1, 0, 1, 3)
 
 
 def manifest_fields(model: LoadedModel) -> tuple[FieldEncoding, ...]:

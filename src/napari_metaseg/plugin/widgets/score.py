@@ -18,7 +18,7 @@ from napari_metaseg.plugin import layers, outputs, scoring
 from napari_metaseg.plugin.focus import Links
 from napari_metaseg.plugin.scoring import ErrorPlane, Match, ScoredPlane, Scores
 from napari_metaseg.plugin.widgets.frame import Panel
-from napari_metaseg.plugin.widgets.parts import ProgressRow, ReasonButton, combo, label, row
+from napari_metaseg.plugin.widgets.parts import ProgressRow, ReasonButton, column, combo, label, row
 from napari_metaseg.plugin.widgets.score_table import ScoreTable
 from napari_metaseg.plugin.widgets.source_chooser import KIND_TIP, KINDS
 
@@ -28,6 +28,8 @@ _RESCORE_AFTER_MS = 400
 
 class ScoreWidget(Panel):
     """Holds predicted labels against annotated ones; follows while you paint."""
+
+    title = "Score"
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -58,8 +60,8 @@ class ScoreWidget(Panel):
         self.csv_button, self.report_button = QPushButton("Save CSV …"), QPushButton("Report …")
         for widget in (self.score_button, self.follow, self.progress, self.table, self.note):
             self.body.addWidget(widget)
-        legend = label("blue: missed · yellow: invented", "muted")
-        self.body.addLayout(row(self.errors, legend, 1))
+        legend = label("blue: missed objects, yellow: invented ones", "muted", wrap=True)
+        self.body.addLayout(column(self.errors, legend, spacing=1))
         self.body.addLayout(row(self.csv_button, self.report_button))
         self.body.addStretch(1)
 

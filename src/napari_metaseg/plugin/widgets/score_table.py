@@ -18,7 +18,7 @@ _COLUMNS = {
     "Dice": "Overlap: twice the shared area over the sum of both; 1 is perfect",
     "n": "How many planes were scored",
 }
-_WEAK = 0.5
+_WEAK, _MEAN = 0.5, "mean of domains"
 _MOST_ROWS = 12
 
 
@@ -61,7 +61,7 @@ class ScoreTable(QTableWidget):
         if report is not None:
             macro, total = report.macro, sum(d.n for d in domains)
             at = len(domains)
-            self._fill(at, "mean of domains", macro["iou"], macro["dice"], str(total))
+            self._fill(at, _MEAN, macro["iou"], macro["dice"], str(total))
             self._embolden(at)
         self._fit()
 
@@ -71,7 +71,7 @@ class ScoreTable(QTableWidget):
         return [[self.item(r, c).text() for c in columns] for r in range(self.rowCount())]
 
     def _fill(self, at: int, name: str, iou: float | None, dice: float | None, n: str) -> None:
-        weak = dice is not None and dice < _WEAK
+        weak = dice is not None and dice < _WEAK and name != _MEAN
         texts = (("⚠ " if weak else "") + name, _two(iou), _two(dice), n)
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)

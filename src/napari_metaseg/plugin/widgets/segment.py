@@ -32,6 +32,8 @@ from napari_metaseg.plugin.workspace import LoadedModel
 class SegmentWidget(Panel):
     """Predicts the image in focus with the model in use, onto a labels and a probability layer."""
 
+    title = "Segment"
+
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._segmenter: Segmenter | None = None

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QWidget
 
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.errors import InputError
@@ -42,9 +42,12 @@ from napari_metaseg.plugin.words import field_word, plain
 class TrainWidget(Panel):
     """Trains a model on layers or a cohort; the finished model is ready in Segment."""
 
+    title = "Train"
+
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._notices: list[str] = []
+        self.model_folder = preferences().model_folder
         self._build()
         self.source.changed.connect(self.refresh)
         self.source.annotate.connect(self.annotate)
@@ -58,7 +61,10 @@ class TrainWidget(Panel):
 
     def _build(self) -> None:
         self.source = SourceChooser(self.viewer, self.workspace)
-        self.model_name = QLineEdit(free_name(preferences().model_folder, "my model"))
+        self.model_name = QLineEdit(free_name(self.model_folder, "my model"))
+        self.finds = QLineEdit()
+        self.finds.setPlaceholderText("for instance nuclei")
+        self.finds.setToolTip("What the labelled objects are; several classes with commas between")
         self.minutes = QDoubleSpinBox()
         self.minutes.setRange(0.1, 100_000)
         self.minutes.setDecimals(1)
@@ -69,8 +75,6 @@ class TrainWidget(Panel):
         self.progress = ProgressRow("Stop, keep best")
         self.curve = Curve(self.viewer.theme)
         self._sees = label("", "muted", wrap=True)
-        name_row = row(label("Call it"), self.model_name)
-        name_row.setStretch(1, 1)
         method = METHODS[RECOMMENDED]
         self._method_card = card(
             label(f"Recommended: {method.label}", "section", wrap=True),
@@ -80,8 +84,12 @@ class TrainWidget(Panel):
         for widget in (self.progress, self.curve, self.source):
             self.body.addWidget(widget)
         self.body.addWidget(self._method_card)
-        self.body.addLayout(name_row)
-        self.body.addLayout(row(label("Train for"), self.minutes, 1))
+        for title, editor in (
+            ("It finds", self.finds),
+            ("Call it", self.model_name),
+            ("Train for", self.minutes),
+        ):
+            self.body.addLayout(_named(title, editor))
         self.body.addWidget(Section("Advanced", self.advanced))
         self.body.addWidget(self.train_button)
         self.body.addStretch(1)
@@ -139,8 +147,9 @@ class TrainWidget(Panel):
             raise InputError("the model needs a name", got=name or "nothing")
         stored = preferences()
         settings = self.advanced.values(self.minutes.value())
-        request = make_request(settings | {"name": name, "device": stored.device})
-        out = stored.model_folder / name
+        classes = {"class_names": self._class_names()}
+        request = make_request(settings | classes | {"name": name, "device": stored.device})
+        out = self.model_folder / name
         if self.source.uses_cohort:
             return partial(train_on_cohort, request, self._cohort(), out)
         kind = self.source.label_kind
@@ -150,6 +159,10 @@ class TrainWidget(Panel):
                 "the labels are empty", way_out="Paint at least a few objects, then train"
             )
         return lambda token: train_on_planes(request, planes, out, token)
+
+    def _class_names(self) -> tuple[str, ...]:
+        names = (name.strip() for name in self.finds.text().split(","))
+        return tuple(name for name in names if name)
 
     def _cohort(self) -> Path:
         path = self.workspace.cohort
@@ -192,10 +205,19 @@ class TrainWidget(Panel):
         if outcome == "stopped":
             self.say("Stopped before there was anything to keep.")
         if outcome == "done":
-            self.model_name.setText(free_name(preferences().model_folder, "my model"))
+            self.model_name.setText(free_name(self.model_folder, "my model"))
         self.refresh()
 
     def _on_theme(self, event: object = None) -> None:
         super()._on_theme(event)
         self.curve.chart.theme = self.viewer.theme
         self.curve.chart.update()
+
+
+def _named(title: str, editor: QWidget) -> QHBoxLayout:
+    """An editor with its title before it, aligned with its neighbours."""
+    name = label(title)
+    name.setFixedWidth(64)
+    line = row(name, editor)
+    line.setStretch(1, 1)
+    return line
