@@ -70,7 +70,7 @@ def test_arms_share_packages_and_are_scored_on_the_same_planes(
 
 def test_an_unknown_study_is_refused(tmp_path):
     request = StudyRequest(name="nothing", out=tmp_path)
-    with pytest.raises(InputError, match="metadata-needed, real-cells"):
+    with pytest.raises(InputError, match="metadata-needed, real-cells, focus-series"):
         finish(run_study(request, CancelToken()))
 
 

@@ -14,6 +14,7 @@ output folder are not trained again, so a stopped study goes on.
 
   metadata-needed   the virtual microscope: where metadata is needed, and where it is not
   real-cells        real images: threshold, U-Net without and with metadata (needs --cohort)
+  focus-series      a real focus series, scored plane by plane (needs --cohort)
 """
 
 
@@ -25,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="metadata-needed or real-cells")
+    parser.add_argument("name", metavar="NAME", help="one of those above")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
     parser.add_argument("--cohort", type=Path, help="the cohort table, where the study needs one")
     parser.add_argument("--seeds", type=words, metavar="A,B", help="seeds (default: 0,1,2)")

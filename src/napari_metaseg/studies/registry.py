@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event
-from napari_metaseg.studies import metadata_needed, real_cells
+from napari_metaseg.studies import focus_series, metadata_needed, real_cells
 from napari_metaseg.studies.study import StudyRequest, StudyRow, markdown_table, write_rows
 
 Run = Callable[[StudyRequest, CancelToken], Generator[Event, None, list[StudyRow]]]
@@ -29,6 +29,10 @@ STUDIES: Mapping[str, Study] = {
     "real-cells": Study(
         "real images: Otsu, the U-Net without and with metadata, per modality and source",
         real_cells.run,
+    ),
+    "focus-series": Study(
+        "a real focus series: the U-Net without and with each plane's offset from focus",
+        focus_series.run,
     ),
 }
 
