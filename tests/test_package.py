@@ -97,7 +97,7 @@ def test_readme_names_make_targets_that_exist() -> None:
 def test_readme_names_metaseg_commands_and_options_that_exist(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from napari_metaseg.cli import main
+    from napari_metaseg.cli.main import main
 
     name = command.split()[1]
     assert main([name, "--help"]) == 0
