@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,6 +19,20 @@ def metaseg(capsys, *arguments):
     code = main([str(a) for a in arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
+
+
+@contextmanager
+def started(*arguments):
+    """The command in a process of its own, once its training has begun."""
+    command = [sys.executable, "-c", "from napari_metaseg.cli.main import main; exit(main())"]
+    with subprocess.Popen(
+        [*command, *map(str, arguments)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("training "):
+                break
+        yield process
+        process.kill()
 
 
 SMALL = ["--width", 4, "--depth", 2, "--patch-px", 32, "--batch-size", 2, "--steps", 4]
@@ -58,13 +73,9 @@ def test_a_stopped_training_goes_on_with_resume(small_cohort, tmp_path, capsys):
     """Ctrl-C in a real process: exit code 130, the best network kept, and --resume finishes it."""
     model = tmp_path / "model"
     arguments = ["train", small_cohort, "--out", model, *SMALL[:-2], "--steps", 4000]
-    command = [sys.executable, "-c", "from napari_metaseg.cli.main import main; exit(main())"]
-    process = subprocess.Popen([*command, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if line.startswith("training "):
-            break
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    with started(*arguments) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
     assert (model / "package.json").exists()
     done = json.loads((tmp_path / "model.run" / "checkpoint" / "position.json").read_text())["step"]
     assert 0 < done < 4000
@@ -86,14 +97,9 @@ def test_a_kill_leaves_the_earlier_model_whole(small_cohort, small_package, tmp_
     model = shutil.copytree(small_package, tmp_path / "model")
     before = (model / "package.json").read_bytes()
     arguments = ["train", small_cohort, "--out", model, *SMALL[:-2], "--steps", 4000]
-    command = [sys.executable, "-c", "from napari_metaseg.cli.main import main; exit(main())"]
-    process = subprocess.Popen([*command, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if line.startswith("training "):
-            break
-    time.sleep(0.3)
-    process.kill()
-    process.wait(60)
+    with started(*arguments) as process:
+        time.sleep(0.3)
+        process.kill()
     assert (model / "package.json").read_bytes() == before
 
 
