@@ -73,7 +73,8 @@ def axes_of(layer: Layer) -> str:
     labels = "".join(str(label)[:1].upper() for label in layer.axis_labels)
     if len(labels) == layer.ndim and set(labels) <= set("TCZYX") and labels.endswith("YX"):
         return labels
-    return "TCZYX"[-layer.ndim :] if layer.ndim > 3 else "ZYX"[-layer.ndim :]
+    guessed = "TZYX" if layer.ndim <= 4 else "?" * (layer.ndim - 5) + "TCZYX"
+    return guessed[-layer.ndim :]
 
 
 def size(layer: Layer, axis: str) -> int:
@@ -110,9 +111,10 @@ def show_plane(layer: Layer, viewer: Any, plane: PlaneIndex) -> None:
 
 
 def plane_slices(layer: Layer, plane: PlaneIndex) -> tuple[int | slice, ...]:
-    """The index of one plane into the layer's data."""
-    at: Mapping[str, int | slice] = {"Z": plane.z, "T": plane.t, "C": 0}
-    return tuple(at.get(axis, slice(None)) for axis in axes_of(layer))
+    """The index of one plane into the layer's data; along other axes the first."""
+    everything = slice(None)
+    at: Mapping[str, int | slice] = {"Z": plane.z, "T": plane.t, "Y": everything, "X": everything}
+    return tuple(at.get(axis, 0) for axis in axes_of(layer))
 
 
 def record_of(layer: Layer, plane: PlaneIndex | None = None) -> AcquisitionRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -182,4 +183,5 @@ class AcquisitionWidget(Panel):
 
 def _in_words(conflict: Conflict) -> str:
     names = [CONDITION_FIELDS[n].label if n in CONDITION_FIELDS else n for n in conflict.fields]
-    return f"{' and '.join(names)}: {conflict.message}."
+    message = re.sub(r"(\d)\.0\b", r"\1", conflict.message).replace("stated as", "you say")
+    return f"{' and '.join(names)}: {message}."

@@ -104,6 +104,7 @@ class Panel(QWidget):
         self.focus = Focus(viewer, self)
         self.head = Head()
         self.job: Job | None = None
+        self._busy = False
         self.body = QVBoxLayout()
         self._lay_out()
         self._connect()
@@ -162,12 +163,13 @@ class Panel(QWidget):
 
     @property
     def busy(self) -> bool:
-        """Whether this panel's job is under way."""
-        return self.job is not None and self.job.outcome is None
+        """Whether this panel's job is under way, or its end has not been shown yet."""
+        return self._busy
 
     def run_job(self, work: Work) -> Job:
         """Start work whose events, result and error come back to the `on_…` hooks."""
         self.workspace.watch(self)
+        self._busy = True
         self.job = self.workspace.run(work, self._connect_job)
         self.destroyed.connect(self.job.cancel)
         return self.job
@@ -176,7 +178,11 @@ class Panel(QWidget):
         job.event.connect(self.on_event)
         job.succeeded.connect(self.on_result)
         job.failed.connect(self.on_failed)
-        job.finished.connect(self.on_finished)
+        job.finished.connect(self._finish)
+
+    def _finish(self, outcome: str) -> None:
+        self._busy = False
+        self.on_finished(outcome)
 
     def cancel(self) -> None:
         """Ask the job under way to stop."""

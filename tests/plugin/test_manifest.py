@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+import napari_metaseg
+from napari_metaseg.datasets.microscope.samples import SAMPLE_TITLES
+
+PACKAGED = Path(napari_metaseg.__file__).parent / "napari.yaml"
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    found = PluginManifest.from_file(PACKAGED)
+    found.validate_imports()
+    return found
+
+
+def test_every_name_in_the_manifest_can_be_imported(manifest):
+    assert manifest.display_name == "Metaseg"
+
+
+def test_widgets_are_in_the_menus_where_people_look_for_them(manifest):
+    menus = {m: [i.command for i in items] for m, items in manifest.contributions.menus.items()}
+    assert menus["napari/layers/segment"] == ["napari-metaseg.segment", "napari-metaseg.train"]
+    assert menus["napari/layers/measure"] == ["napari-metaseg.score"]
+    assert menus["napari/layers/metadata"] == ["napari-metaseg.acquisition"]
+    assert menus["napari/layers/annotate"] == ["napari-metaseg.annotate"]
+
+
+def test_every_sample_of_the_microscope_is_offered_under_its_title(manifest):
+    offered = {s.key: s.display_name for s in manifest.contributions.sample_data}
+    assert {k: offered.get(k) for k in SAMPLE_TITLES} == dict(SAMPLE_TITLES)
+
+
+def test_preferences_have_a_plain_description_each(manifest):
+    work = manifest.contributions.configurations["work"]
+    assert set(work.properties) == {"device", "model_folder", "minutes"}
+    assert all(p.description for p in work.properties.values())
+
+
+def test_the_link_at_the_top_shows_the_packaged_manifest():
+    link = PACKAGED.parents[2] / "napari.yaml"
+    if not link.parent.joinpath("pyproject.toml").exists():
+        pytest.skip("not a checkout")
+    assert link.read_text() == PACKAGED.read_text()

@@ -1,0 +1,257 @@
+"""Train, Segment and Score on a viewer without a window, with a very small model."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from napari_metaseg.plugin import layers, outputs
+from napari_metaseg.plugin.widgets.score import ScoreWidget
+from napari_metaseg.plugin.widgets.segment import SegmentWidget
+from napari_metaseg.plugin.widgets.train import TrainWidget
+from napari_metaseg.plugin.workspace import workspace_of
+
+
+def tiny(train, steps=3):
+    settings = {"steps": steps, "width": 4, "depth": 2, "patch_px": 32, "batch_size": 2}
+    for name, value in settings.items():
+        train.advanced.form.set_value(name, value)
+
+
+@pytest.fixture
+def three_images(blobs):
+    return [blobs(f"disc{m:g}", m) for m in (10.0, 20.0, 40.0)]
+
+
+@pytest.fixture
+def train(make_panel):
+    panel = make_panel(TrainWidget)
+    tiny(panel)
+    return panel
+
+
+@pytest.fixture
+def trained(train, three_images, viewer, wait_for):
+    """The workspace after a short training on three images."""
+    train.train()
+    wait_for(lambda: not train.busy)
+    assert train.head.status.kind == "good", train.head.status.text
+    return workspace_of(viewer)
+
+
+def test_images_with_labels_are_offered_and_others_cannot_be_ticked(train, blobs, add_stack):
+    _, truth = blobs("a")
+    add_stack("bare")
+    assert [pair.labels for pair in train.source.pairs.pairs] == [truth]
+    bare = train.source.pairs._rows[-1]
+    assert not bare.tick.isEnabled()
+
+
+def test_without_labels_the_button_says_why(train, add_stack):
+    add_stack()
+    assert not train.train_button.button.isEnabled()
+    assert "labels" in train.train_button.reason
+
+
+def test_empty_labels_are_refused_in_words(train, add_stack):
+    add_stack()
+    train.annotate()
+    train.train()
+    assert train.head.status.kind == "bad"
+    assert "Paint at least a few objects" in train.head.status.text
+    assert train.train_button.button.isEnabled()
+
+
+def test_it_says_which_metadata_the_network_will_see(train, three_images):
+    assert "magnification" in train._sees.text()
+    train.source.pairs._rows[0].tick.setChecked(False)
+    train.source.pairs._rows[1].tick.setChecked(False)
+    assert "image alone" in train._sees.text()
+
+
+def test_every_advanced_setting_has_a_sentence(train):
+    from napari_metaseg.plugin.widgets.settings_form import Choice
+    from napari_metaseg.plugin.widgets.training_settings import SETTINGS
+
+    for setting in SETTINGS:
+        options = setting.options.values() if isinstance(setting, Choice) else []
+        sentences = [s for _, s in options] or [setting.sentence]
+        assert all(len(s) > 10 and s.endswith(".") for s in sentences), setting.name
+
+
+def test_training_leaves_a_model_in_use_its_curve_and_its_folder(train, trained, own_settings):
+    assert trained.current.name == "my model"
+    assert (own_settings / "my model" / "package.json").is_file()
+    assert train.curve.points
+    assert trained.device == "CPU"
+    assert train.model_name.text() == "my model 2"
+    assert not train.busy
+
+
+def test_stop_keeps_the_best_so_far(train, three_images, viewer, wait_for):
+    tiny(train, steps=100_000)
+    train.train()
+    wait_for(lambda: bool(train.progress.text.startswith("step")))
+    train.progress.stop_button.click()
+    wait_for(lambda: not train.busy)
+    assert "Stopped; the best so far is kept" in train.head.status.text
+    assert workspace_of(viewer).current is not None
+    assert train.train_button.button.isEnabled()
+
+
+def test_a_cohort_table_is_another_source(train, three_images, tmp_path, wait_for):
+    import tifffile
+
+    lines = ["image,labels,magnification,group"]
+    for (image, truth), m in zip(three_images, (10, 20, 40), strict=True):
+        tifffile.imwrite(tmp_path / f"{m}.tif", image.data)
+        tifffile.imwrite(tmp_path / f"{m}_labels.tif", truth.data.astype(np.uint16))
+        lines.append(f"{m}.tif,{m}_labels.tif,{m},{m}")
+    (tmp_path / "cohort.csv").write_text("\n".join(lines))
+    train.source.use_cohort(tmp_path / "cohort.csv")
+    train.train()
+    wait_for(lambda: not train.busy)
+    assert train.head.status.kind == "good", train.head.status.text
+
+
+def test_a_broken_cohort_table_is_explained(train, tmp_path):
+    (tmp_path / "cohort.csv").write_text("picture\n1.tif\n")
+    train.source.use_cohort(tmp_path / "cohort.csv")
+    assert "no column 'image'" in train.source._summary.text()
+    assert not train.train_button.button.isEnabled()
+
+
+def test_segment_says_what_it_needs(make_panel, viewer):
+    panel = make_panel(SegmentWidget)
+    assert "model" in panel.this_button.reason
+    assert not panel.threshold.slider.isEnabled()
+
+
+def test_the_card_holds_the_image_against_what_was_trained(make_panel, trained, three_images):
+    (field,) = trained.current.package.manifest.metadata_schema.fields
+    known = [
+        i for i, _ in three_images if layers.condition_of(i)[field.name] in field.trained_values
+    ]
+    panel = make_panel(SegmentWidget)
+    panel.viewer.layers.selection.active = known[0]
+    here, seen, sign = panel.card.rows["magnification"]
+    assert here == f"{layers.condition_of(known[0])['magnification']:g}x"
+    assert (seen, sign) == (f"{field.trained_text}x", "✓")
+    layers.update_info(panel.focus.image, declared={"magnification": 500.0})
+    assert panel.card.rows["magnification"][2] == "⚠"
+
+
+def test_every_image_is_segmented_onto_labels_and_probability(
+    make_panel, trained, three_images, viewer, wait_for
+):
+    panel = make_panel(SegmentWidget)
+    panel.segment_images()
+    assert not panel.this_button.button.isEnabled()
+    wait_for(lambda: not panel.busy)
+    for image, _ in three_images:
+        found = outputs.find_outputs(viewer, image)
+        assert found is not None
+        assert 0 <= found.probability.data.min() <= found.probability.data.max() <= 1
+        assert outputs.planes_done(found.labels)
+    assert panel.this_button.button.isEnabled()
+
+
+def test_the_threshold_cuts_the_stored_probability_anew(
+    make_panel, trained, three_images, viewer, wait_for
+):
+    panel = make_panel(SegmentWidget)
+    panel.segment_this()
+    wait_for(lambda: not panel.busy)
+    found = outputs.find_outputs(viewer, panel.focus.image)
+    found.probability.data[:] = 0.0
+    found.probability.data[10:20, 10:20] = 0.4
+    found.labels.data[:] = 0
+    panel.threshold.slider.setValue(0.3)
+    wait_for(lambda: bool(found.labels.data.any()))
+    assert set(np.argwhere(found.labels.data)[:, 0]) == set(range(10, 20))
+    assert "1 objects" in panel.result.text()
+
+
+def test_a_model_that_is_none_is_refused_in_words(make_panel, tmp_path, wait_for):
+    panel = make_panel(SegmentWidget)
+    panel.load_model(tmp_path)
+    wait_for(lambda: not panel.busy)
+    assert panel.head.status.kind == "bad"
+    assert "not a model package" in panel.head.status.text
+    assert panel.chooser.load_button.isEnabled()
+
+
+def test_a_saved_model_is_loaded_again(make_panel, trained, own_settings, viewer, wait_for):
+    path = trained.current.path
+    trained._models.clear()
+    panel = make_panel(SegmentWidget)
+    panel.load_model(path)
+    wait_for(lambda: not panel.busy)
+    assert trained.current.name == "my model"
+    assert panel.chooser.models.currentText() == "my model"
+
+
+@pytest.fixture
+def scored(make_panel, three_images, viewer, wait_for):
+    """The Score widget after scoring perfect, half and no predictions."""
+    for share, (image, truth) in zip((1.0, 0.5, 0.0), three_images, strict=True):
+        made = outputs.outputs_for(viewer, image, "m", classes=False)
+        labels = truth.data.copy()
+        labels[:, int(64 * share) :] = 0
+        outputs.write_plane(made.labels, layers.PlaneIndex(), labels)
+    panel = make_panel(ScoreWidget)
+    panel.score()
+    wait_for(lambda: panel.scores is not None)
+    return panel
+
+
+def test_the_table_has_a_line_per_domain_the_worst_first(scored):
+    rows = scored.table.texts()
+    assert [r[0].removeprefix("⚠ ") for r in rows] == [
+        "fluorescence · 40x",
+        "fluorescence · 20x",
+        "fluorescence · 10x",
+        "mean of domains",
+    ]
+    assert rows[0][1:] == ["0.00", "0.00", "1"]
+    assert rows[2][1:] == ["1.00", "1.00", "1"]
+    assert rows[3][3] == "3"
+
+
+def test_a_click_on_a_domain_goes_to_its_worst_image(scored, viewer, three_images):
+    scored.table.cellClicked.emit(1, 0)
+    assert viewer.layers.selection.active is three_images[1][0]
+
+
+def test_the_table_is_saved_as_csv(scored, tmp_path):
+    scored.save_csv(tmp_path / "scores.csv")
+    with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["magnification"] for row in rows] == ["40.0", "20.0", "10.0"]
+    assert float(rows[2]["dice"]) == 1.0
+
+
+def test_scores_follow_while_painting(scored, viewer, three_images, wait_for):
+    image, truth = three_images[2]
+    found = outputs.find_outputs(viewer, image)
+    before = scored.table.texts()
+    y, x = np.argwhere(truth.data)[0]
+    found.labels.brush_size = 8
+    found.labels.paint((y, x), 1)
+    wait_for(lambda: scored.table.texts() != before)
+
+
+def test_errors_are_outlined_and_taken_away_again(scored, viewer):
+    scored.errors.setChecked(True)
+    shown = [la for la in viewer.layers if layers.info(la).get("role") == "errors"]
+    assert len(shown) == 3
+    assert set(np.unique(shown[2].data)) == {0, 1}, "all objects of the empty one are missed"
+    scored.errors.setChecked(False)
+    assert not [la for la in viewer.layers if layers.info(la).get("role") == "errors"]
+
+
+def test_without_a_pair_the_button_says_why(make_panel, add_stack):
+    add_stack()
+    assert "segmentation and an annotation" in make_panel(ScoreWidget).score_button.reason
