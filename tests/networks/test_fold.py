@@ -82,3 +82,16 @@ def test_folding_a_plain_network_needs_no_metadata(small_network, batch):
 def test_a_vector_of_another_schema_is_refused(small_network):
     with pytest.raises(ValueError, match="3 numbers, the network takes 5"):
         fold(small_network("film"), torch.zeros(3))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@torch.inference_mode()
+def test_a_folded_network_runs_in_bfloat16(small_network, batch, method):
+    """Its constants follow the features' type, so that no step falls back to float32."""
+    x, metadata = batch
+    folded = fold(small_network(method), metadata[0], plane=x[:1])
+    expected = folded(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = folded(x)
+    assert logits.dtype == torch.bfloat16
+    assert (logits.float() - expected).abs().max() < 0.05 * expected.abs().max()

@@ -33,7 +33,7 @@ class FoldedUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, C, Y, X) for features."""
         y = F.conv2d(x, self.weight, self.bias, padding=1)
-        return F.relu_(y) if self.floor is None else y.clamp_(min=self.floor)
+        return F.relu_(y) if self.floor is None else y.clamp_(min=self.floor.to(y.dtype))
 
 
 class FoldedStage(nn.Sequential):
