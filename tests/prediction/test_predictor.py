@@ -114,6 +114,26 @@ def test_the_token_stops_within_one_tile(noise):
     assert seen == [(1, 16)]
 
 
+def test_too_little_memory_means_smaller_tiles_and_the_same_result(noise, monkeypatch):
+    predictor = Predictor(package(), device="cpu", tile_px=256)
+    run, too_large = predictor._run, 150
+
+    def cramped(network, plane, read):
+        if read[0].stop - read[0].start > too_large:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return run(network, plane, read)
+
+    monkeypatch.setattr(predictor, "_run", cramped)
+    large = np.tile(noise, (1, 3, 1))
+    assert np.allclose(
+        predictor.probability(large, {}), Predictor(package()).probability(large, {}), atol=1e-5
+    )
+    assert predictor.tile_px == 64
+    too_large = 0
+    with pytest.raises(InputError, match="even tiles of 64 px do not fit"):
+        predictor.probability(large, {})
+
+
 @pytest.mark.parametrize(("device", "precision"), [("tpu", "auto"), ("cpu", "fp8")])
 def test_unknown_devices_and_precisions_are_refused(device, precision):
     with pytest.raises(InputError, match="unknown"):

@@ -24,6 +24,7 @@ from napari_metaseg.prediction.instances import classes_from_probability, instan
 from napari_metaseg.prediction.tiling import padded_shape, plan_tiles
 
 _FOLDED_KEPT = 16
+_SMALLEST_TILE_PX = 64
 _LARGEST_GATE_PLANE_PX = 1024
 """Side up to which image-reading methods compute their gates on the whole plane."""
 
@@ -47,7 +48,8 @@ class Predictor:
     """Predicts planes with one package. Not thread-safe: one predictor a thread.
 
     `tile_px` is the side of a tile's kept part; memory grows with its square, the result does not
-    depend on it. Raises `InputError` for an unknown device or precision.
+    depend on it. It is halved where a GPU runs out of memory. Raises `InputError` for an
+    unknown device or precision.
     """
 
     def __init__(
@@ -101,19 +103,49 @@ class Predictor:
         height, width = image.shape[-2:]
         plane = _pad(normalise(image), padded_shape((height, width), config.stride))
         network = self._network(condition, plane)
-        tiles = plan_tiles(
-            plane.shape[-2:], tile_px=self.tile_px, halo=halo(config), stride=config.stride
-        )
-        out = np.empty((config.out_channels, *plane.shape[-2:]), np.float32)
+        out = self._in_tiles_that_fit(network, plane, token, on_tile)
+        return np.ascontiguousarray(out[:, :height, :width])
+
+    def _in_tiles_that_fit(
+        self,
+        network: nn.Module,
+        plane: NDArray[np.float32],
+        token: CancelToken | None,
+        on_tile: Callable[[int, int], None] | None,
+    ) -> NDArray[np.float32]:
+        """The plane tile by tile; where the device's memory is too small, in smaller tiles."""
+        while True:
+            try:
+                return self._in_tiles(network, plane, token, on_tile)
+            except torch.cuda.OutOfMemoryError:
+                if self.tile_px <= _SMALLEST_TILE_PX:
+                    raise InputError(
+                        "the device has too little memory",
+                        got=f"even tiles of {self.tile_px} px do not fit",
+                        way_out="Close other programs, or use --device cpu",
+                    ) from None
+                self.tile_px //= 2
+                torch.cuda.empty_cache()
+
+    def _in_tiles(
+        self,
+        network: nn.Module,
+        plane: NDArray[np.float32],
+        token: CancelToken | None,
+        on_tile: Callable[[int, int], None] | None,
+    ) -> NDArray[np.float32]:
+        config = self.package.manifest.network
+        shape = (plane.shape[1], plane.shape[2])
+        tiles = plan_tiles(shape, tile_px=self.tile_px, halo=halo(config), stride=config.stride)
+        out = np.empty((config.out_channels, *shape), np.float32)
         for done, tile in enumerate(tiles, start=1):
             if token is not None:
                 token.raise_if_cancelled()
-            out[(slice(None), *tile.place)] = self._run(network, plane, tile.read)[
-                (slice(None), *tile.crop)
-            ]
+            result = self._run(network, plane, tile.read)
+            out[(slice(None), *tile.place)] = result[(slice(None), *tile.crop)]
             if on_tile is not None:
                 on_tile(done, len(tiles))
-        return np.ascontiguousarray(out[:, :height, :width])
+        return out
 
     def _run(
         self, network: nn.Module, plane: NDArray[np.float32], read: tuple[slice, slice]
