@@ -159,7 +159,8 @@ class Predictor:
         return array
 
     def _tensor(self, plane: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(plane)[None].to(self.device, self.dtype)
+        x = torch.from_numpy(plane)[None]
+        return x.to(self.device, self.dtype, memory_format=torch.channels_last)
 
     def _network(self, condition: Condition, plane: NDArray[np.float32]) -> nn.Module:
         """The plain network for this condition, from the cache where it depends on nothing else."""
@@ -171,9 +172,8 @@ class Predictor:
             self._folded.move_to_end(key)
             return self._folded[key]
         gate_plane = torch.from_numpy(thinned(plane))[None] if reads_image else None
-        with torch.inference_mode():
-            folded = fold(self.package.network, torch.from_numpy(vector), plane=gate_plane)
-        folded = folded.to(self.device, self.dtype).eval()
+        folded = fold(self.package.network, torch.from_numpy(vector), plane=gate_plane)
+        folded = folded.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if not reads_image:
             self._folded[key] = folded
             if len(self._folded) > _FOLDED_KEPT:

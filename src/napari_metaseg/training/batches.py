@@ -27,9 +27,12 @@ class TensorBatch:
     metadata: Tensor
 
     def to(self, device: torch.device) -> TensorBatch:
-        """The batch on a device."""
+        """The batch on a device, images with channels last."""
         return TensorBatch(
-            *(t.to(device) for t in (self.images, self.classes, self.valid, self.metadata))
+            images=self.images.to(device, memory_format=torch.channels_last),
+            classes=self.classes.to(device),
+            valid=self.valid.to(device),
+            metadata=self.metadata.to(device),
         )
 
 

@@ -58,7 +58,8 @@ class Trainer:
         self.network = build_network(plan.network, request.seed)
         if start is not None:
             self.network.load_state_dict(dict(start.network))
-        self.network.to(self.device)
+        # Channels last: about 1.4 times as fast on CPUs, see docs/results.md.
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), request.learning_rate, weight_decay=request.weight_decay
         )
