@@ -156,6 +156,15 @@ def test_gates_of_large_planes_come_from_a_part_that_does_not_depend_on_tiles():
     assert np.array_equal(part[:, -256:, -256:], large[:, -256:, -256:])
 
 
+def test_an_approximate_result_on_a_large_plane_is_said_to_be_one(noise):
+    large = np.tile(noise, (1, 11, 1))
+    (notice,) = Predictor(package("sme"), device="cpu").predict_plane(large, CONDITIONS[0]).notices
+    assert "a part of this large image" in notice
+    assert (
+        Predictor(package("film"), device="cpu").predict_plane(large, CONDITIONS[0]).notices == ()
+    )
+
+
 def test_a_trained_package_predicts_the_plane_it_is_given(small_package, small_items):
     predictor = Predictor(load_package(small_package), device="cpu")
     item = small_items[0]

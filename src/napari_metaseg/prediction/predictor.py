@@ -86,8 +86,18 @@ class Predictor:
             probability=probability,
             classes=classes,
             labels=instances_from_classes(classes),
-            notices=self.package.manifest.metadata_schema.notices(condition),
+            notices=(
+                *self.package.manifest.metadata_schema.notices(condition),
+                *self._size_notices(image),
+            ),
         )
+
+    def _size_notices(self, image: NDArray[np.generic]) -> tuple[str, ...]:
+        """What is approximate about a plane of this size."""
+        method = METHODS[self.package.manifest.network.method]
+        if not method.reads_image or max(image.shape[-2:]) <= _LARGEST_GATE_PLANE_PX:
+            return ()
+        return (f"{method.label} took its averages from a part of this large image",)
 
     def probability(
         self,
