@@ -168,7 +168,8 @@ def _with_unit(name: str, value: Value) -> str:
         return yes if value else f"not {yes}"
     if isinstance(value, float | int):
         unit = spec.unit if spec else ""
-        number = f"{value:+g}" if name == "plane_offset_um" else f"{value:g}"
+        signed = name == "plane_offset_um" and value != 0
+        number = f"{value:+g}" if signed else f"{value:g}"
         return f"{number}{unit}" if unit in ("", "x") else f"{number} {unit}"
     return value
 
