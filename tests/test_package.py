@@ -83,7 +83,7 @@ def test_every_dependency_has_its_reason() -> None:
     reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     groups = tomllib.loads(PYPROJECT)["dependency-groups"]
     developing = [d for group in groups.values() for d in group if isinstance(d, str)]
-    names = (re.split(r"[\[>=<!~ ]", d)[0] for d in (*PROJECT["dependencies"], *developing))
+    names = (re.split(r"[\[>=<!~; ]", d)[0] for d in (*PROJECT["dependencies"], *developing))
     assert [name for name in names if f"| {name} |" not in reasons] == []
 
 
