@@ -19,8 +19,8 @@ LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".ckpt"}
 
 
-def problems(path: Path) -> Iterator[str]:
-    """One plain sentence per problem of a tracked file."""
+def problems(path: Path, tracked: set[Path]) -> Iterator[str]:
+    """One plain sentence per problem of a file among those tracked."""
     if path.suffix in PICKLES:
         yield "is a pickle"
     data = path.read_bytes()
@@ -33,21 +33,25 @@ def problems(path: Path) -> Iterator[str]:
         if found := MACHINE_PATH.search(line):
             yield f"line {number} names a path of one machine: {found.group()}..."
     if path.suffix == ".md":
-        yield from _dead_links(path, text)
+        yield from _dead_links(path, text, tracked)
 
 
-def _dead_links(path: Path, text: str) -> Iterator[str]:
+def _dead_links(path: Path, text: str, tracked: set[Path]) -> Iterator[str]:
     for target in LINK.findall(text):
         elsewhere = "://" in target or target.startswith("mailto:")
-        if not elsewhere and not (path.parent / target).exists():
-            yield f"links to {target}, which does not exist"
+        place = (path.parent / target).resolve()
+        if not elsewhere and place not in tracked and not place.is_dir():
+            yield f"links to {target}, which is not tracked"
 
 
 def main() -> int:
     """Exit status 1 if any tracked file has a problem; each is printed."""
     listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
     paths = [ROOT / name for name in listed.split("\0") if name]
-    found = [f"{p.relative_to(ROOT)} {said}" for p in paths if p.is_file() for said in problems(p)]
+    tracked = {path for path in paths if path.is_file()}
+    found = [
+        f"{p.relative_to(ROOT)} {said}" for p in sorted(tracked) for said in problems(p, tracked)
+    ]
     print("\n".join(found) or f"{len(paths)} tracked files: nothing of one machine, no dead links.")
     return 1 if found else 0
 
