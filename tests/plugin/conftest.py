@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +31,16 @@ _FOREIGN_WARNINGS = (
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep PySide6 6.12.0 alive for the length of a test run.
+
+    On Python before 3.12 that release gives away a reference to None with every call that returns
+    None, until the interpreter aborts ("deallocating None"); 3.12 made None immortal.
+    """
+    if sys.version_info < (3, 12) and os.environ.get("QT_API") == "pyside6":
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -60,8 +60,9 @@ class Demo(QObject):
         self.setParent(self.train)
 
     def _dock(self, panel: Panel) -> None:
+        # Named as napari names it, so that the plugin menu shows and hides this very widget.
         dock = self.viewer.window.add_dock_widget(
-            panel, name=panel.title, area="right", tabify=bool(self.docks)
+            panel, name=f"{panel.title} (Metaseg)", area="right", tabify=bool(self.docks)
         )
         self.docks[panel.title] = dock
         dock.parentWidget().resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)

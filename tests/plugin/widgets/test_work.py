@@ -71,6 +71,15 @@ def test_it_says_which_metadata_the_network_will_see(train, three_images):
     assert "image alone" in train._sees.text()
 
 
+def test_it_says_so_when_another_method_or_other_metadata_are_chosen(train, three_images):
+    assert train._method.text().startswith("Recommended: Feature modulation")
+    train.advanced.fields.tick("modality")
+    assert train._sees.text() == "It sees what you ticked: modality."
+    train.advanced.form.set_value("method", "none")
+    assert train._method.text() == "You chose: Plain U-Net"
+    assert train._sees.text() == "It looks at the image alone."
+
+
 def test_every_advanced_setting_has_a_sentence(train):
     from napari_metaseg.plugin.widgets.settings_form import Choice
     from napari_metaseg.plugin.widgets.training_settings import SETTINGS

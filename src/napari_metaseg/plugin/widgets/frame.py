@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -147,6 +147,10 @@ class Panel(QWidget):
 
     def _on_theme(self, event: object = None) -> None:
         self.setStyleSheet(style.sheet(self.viewer.theme))
+
+    def sizeHint(self) -> QSize:
+        """Enough to work in; panels docked above each other share the height evenly."""
+        return QSize(MINIMUM_WIDTH, 520)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Tie the work of this panel to the window it sits in."""

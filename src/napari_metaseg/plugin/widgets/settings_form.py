@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
 from napari_metaseg.plugin.widgets.parts import combo, label, row
@@ -40,6 +41,9 @@ Setting = Number | Choice
 class SettingsForm(QWidget):
     """The editors of some settings, one below the other. `values` reads them all."""
 
+    changed = Signal()
+    """Another choice was made."""
+
     def __init__(self, settings: Sequence[Setting]) -> None:
         super().__init__()
         self._editors: dict[str, _NumberEditor | _ChoiceEditor] = {}
@@ -51,6 +55,8 @@ class SettingsForm(QWidget):
                 _NumberEditor(setting) if isinstance(setting, Number) else _ChoiceEditor(setting)
             )
             self._editors[setting.name] = editor
+            if isinstance(editor, _ChoiceEditor):
+                editor.chosen.connect(self.changed)
             layout.addWidget(editor)
 
     def values(self) -> dict[str, Any]:
@@ -88,6 +94,8 @@ class _NumberEditor(QWidget):
 
 
 class _ChoiceEditor(QWidget):
+    chosen = Signal()
+
     def __init__(self, setting: Choice) -> None:
         super().__init__()
         self._options = setting.options
@@ -114,3 +122,4 @@ class _ChoiceEditor(QWidget):
 
     def _show_sentence(self, index: int = 0) -> None:
         self._sentence.setText(self._options[self._box.currentData()][1])
+        self.chosen.emit()

@@ -55,6 +55,7 @@ class TrainWidget(Panel):
         self.progress.stopped.connect(self.cancel)
         self.focus.layers_changed.connect(self.source.pairs.refresh)
         self.focus.record_changed.connect(self._show_method)
+        self.advanced.changed.connect(self._show_method)
         self.focus.layer_changed.connect(self.refresh)
         self.refresh()
         self.say("Tick images that have labels, then train.")
@@ -75,12 +76,9 @@ class TrainWidget(Panel):
         self.progress = ProgressRow("Stop, keep best")
         self.curve = Curve(self.viewer.theme)
         self._sees = label("", "muted", wrap=True)
-        method = METHODS[RECOMMENDED]
-        self._method_card = card(
-            label(f"Recommended: {method.label}", "section", wrap=True),
-            label(method.sentence, "muted", wrap=True),
-            self._sees,
-        )
+        self._method = label("", "section", wrap=True)
+        self._sentence = label("", "muted", wrap=True)
+        self._method_card = card(self._method, self._sentence, self._sees)
         for widget in (self.progress, self.curve, self.source):
             self.body.addWidget(widget)
         self.body.addWidget(self._method_card)
@@ -112,16 +110,27 @@ class TrainWidget(Panel):
         self._show_method()
 
     def _show_method(self) -> None:
-        """Say which metadata the network will see."""
+        """Say which method will be used, and which metadata the network will see."""
+        name = self.advanced.method
+        which = "Recommended" if name == RECOMMENDED else "You chose"
+        self._method.setText(f"{which}: {METHODS[name].label}")
+        self._sentence.setText(METHODS[name].sentence)
+        sees = METHODS[name].reads_metadata
+        self._sees.setText(self._metadata_words() if sees else "It looks at the image alone.")
+
+    def _metadata_words(self) -> str:
+        ticked = ", ".join(field_word(name) for name in self.advanced.fields.fields)
+        if ticked:
+            return f"It sees what you ticked: {ticked}."
         if self.source.uses_cohort:
-            self._sees.setText("It sees whatever metadata differs between the table's images.")
-            return
+            return "It sees whatever metadata differs between the table's images."
         pairs = self.source.pairs.pairs
         every = [(p.image, plane) for p in pairs for plane in layers.planes(p.image)]
         names = varying_fields([layers.condition_of(image, plane) for image, plane in every])
         words = ", ".join(field_word(n) for n in names)
-        none = "Nothing known differs between these images, so it looks at the image alone."
-        self._sees.setText(f"It sees what differs between your images: {words}." if words else none)
+        if not words:
+            return "Nothing known differs between these images, so it looks at the image alone."
+        return f"It sees what differs between your images: {words}."
 
     def train(self) -> None:
         """Check everything, then train in the background."""

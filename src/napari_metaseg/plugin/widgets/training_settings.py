@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_metaseg.acquisition.condition import CONDITION_FIELDS
@@ -82,9 +83,13 @@ SETTINGS: tuple[Setting, ...] = (
 class FieldsChoice(QWidget):
     """Which fields the network sees: ticked ones, or by itself where none is ticked."""
 
+    changed = Signal()
+
     def __init__(self) -> None:
         super().__init__()
         self._boxes = {n: QCheckBox(f.label) for n, f in CONDITION_FIELDS.items()}
+        for box in self._boxes.values():
+            box.toggled.connect(self._on_toggled)
         grid = QGridLayout()
         grid.setHorizontalSpacing(6)
         for i, box in enumerate(self._boxes.values()):
@@ -102,6 +107,9 @@ class FieldsChoice(QWidget):
         """The ticked fields; empty lets the training choose."""
         return tuple(name for name, box in self._boxes.items() if box.isChecked())
 
+    def _on_toggled(self, ticked: bool) -> None:
+        self.changed.emit()
+
     def tick(self, *names: str) -> None:
         """Tick exactly these fields."""
         for name, box in self._boxes.items():
@@ -111,16 +119,26 @@ class FieldsChoice(QWidget):
 class AdvancedSettings(QWidget):
     """All settings a newcomer need not see; `values` are those of a training request."""
 
+    changed = Signal()
+    """Another method, or other fields, were chosen."""
+
     def __init__(self) -> None:
         super().__init__()
         self.fields = FieldsChoice()
         self.form = SettingsForm(SETTINGS)
         self.form.set_value("method", RECOMMENDED)
+        self.fields.changed.connect(self.changed)
+        self.form.changed.connect(self.changed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         layout.addWidget(self.fields)
         layout.addWidget(self.form)
+
+    @property
+    def method(self) -> str:
+        """The method that is chosen."""
+        return str(self.form.values()["method"])
 
     def values(self, minutes: float) -> dict[str, Any]:
         """The settings of a request; `minutes` bounds the run where no steps are set."""
