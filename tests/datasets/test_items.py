@@ -107,5 +107,5 @@ def test_a_wrong_channel_count_or_name_is_refused_with_the_way_out(two_channels)
 
 def test_colour_becomes_luminance():
     assert as_grey(np.full((2, 2, 3), 50, np.uint8)) == pytest.approx(50)
-    green = [*np.zeros((1, 1, 3)), 0, 100, 0]
+    green = np.array([[[0, 100, 0]]])
     assert as_grey(green)[0, 0] == pytest.approx(71.52)

@@ -8,7 +8,7 @@ import pytest
 from napari_metaseg.acquisition.cohort import CohortRow, read_cohort, write_cohort
 from napari_metaseg.cli.main import main
 from napari_metaseg.images.open import open_image
-from napari_metaseg.studies.real_cells import UNSEEN_SOURCES, tested_rows
+from napari_metaseg.studies.real_cells import UNSEEN_SOURCES, held_out_rows
 
 pytestmark = pytest.mark.real_data
 
@@ -17,7 +17,7 @@ OFFSETS_UM = [-24.65, -10.3, 0.0, 9.75, 24.55]
 
 def test_the_committed_split_divides_no_group_and_keeps_two_sources_apart(real_data):
     rows = read_cohort(real_data / "cells" / "samples.csv", extra_fields=("source", "stain"))
-    tested = tested_rows(rows)
+    tested = held_out_rows(rows)
     sides = defaultdict(set)
     for row in rows:
         sides[row.group].add(row in tested)

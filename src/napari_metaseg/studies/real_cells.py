@@ -48,13 +48,13 @@ def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, lis
 def split_items(cohort: Path) -> tuple[list[PlaneItem], list[PlaneItem]]:
     """The training and the test planes of the committed recipe."""
     rows = read_cohort(cohort, extra_fields=_COLUMNS)
-    tested = tested_rows(rows)
+    tested = held_out_rows(rows)
     items = load_items(rows)
     pairs = list(zip(items, (row in tested for row in rows), strict=True))
     return [i for i, test in pairs if not test], [i for i, test in pairs if test]
 
 
-def tested_rows(rows: Sequence[CohortRow]) -> list[CohortRow]:
+def held_out_rows(rows: Sequence[CohortRow]) -> list[CohortRow]:
     """The test rows: of every source a drawn share of its groups, and all of those never seen."""
     tested = []
     for source in sorted({str(row.stated["source"]) for row in rows}):
