@@ -37,7 +37,10 @@ def print_line(result: Benchmark) -> None:
     """One line a benchmark, and one a case."""
     mark = "met" if result.met else "MISSED"
     sign = "at most" if result.better == "lower" else "at least"
-    print(f"{result.name}: {result.value:.3f} {result.unit} ({sign} {result.target:g}: {mark})")
+    print(
+        f"{result.name}: {result.value:.3f} {result.unit} ({sign} {result.target:g}: {mark})",
+        flush=True,
+    )
     for case in result.cases:
         what = " ".join(f"{v}" for k, v in case.items() if k in ("case", "method", "plane_px"))
         print(f"    {what}: {case['value']:.3f}")

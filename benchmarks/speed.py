@@ -60,7 +60,7 @@ def predict_vs_monai_fp32(effort: Effort) -> Benchmark:
     """MONAI's sliding window at its usual settings over our predictor."""
     from monai.inferers import SlidingWindowInferer
 
-    sides = {"quick": (1024,), "usual": (1024, 2048), "full": (1024, 2048, 4096)}[effort]
+    sides = {"quick": (512,), "usual": (1024,), "full": (1024, 2048, 4096)}[effort]
     bench = Benchmark(
         "predict_vs_monai_fp32",
         "ratio",
