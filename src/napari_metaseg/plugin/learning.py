@@ -16,7 +16,7 @@ from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Condition
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event, Progress
 from napari_metaseg.plugin import layers
-from napari_metaseg.plugin.segmenting import DeviceFound, PlaneTask, plane_task
+from napari_metaseg.plugin.segmenting import DeviceFound, PlaneTask, leave_a_core, plane_task
 from napari_metaseg.plugin.workspace import LoadedModel
 
 if TYPE_CHECKING:
@@ -152,6 +152,7 @@ def _train(
     from napari_metaseg.prediction.device import device_label, resolve_device
     from napari_metaseg.training.job import train
 
+    leave_a_core()
     yield DeviceFound(device_label(resolve_device(request.device)))
     result = yield from train(request, items, out, token)
     package = load_package(result.package)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -115,9 +116,21 @@ class Segmenter:
     def _ready(self) -> Predictor:
         from napari_metaseg.prediction.predictor import Predictor
 
+        leave_a_core()
         if self._predictor is None:
             self._predictor = Predictor(self.package, device=self.device)
         return self._predictor
+
+
+def leave_a_core() -> None:
+    """Let PyTorch use all processor cores but one, which draws the window.
+
+    Its threads wait for each other by spinning: with a thread on every core, each time the window
+    takes a core all of them stand still.
+    """
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 def device_words(predictor: Predictor) -> str:

@@ -57,10 +57,10 @@ class AcquisitionWidget(Panel):
     def _grid(self, names: tuple[str, ...]) -> QGridLayout:
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(5)
+        grid.setHorizontalSpacing(4)
         grid.setVerticalSpacing(5)
         grid.setColumnStretch(1, 1)
-        grid.setColumnMinimumWidth(0, 112)
+        grid.setColumnMinimumWidth(0, 90)
         grid.setColumnMinimumWidth(2, 54)
         for name in names:
             self.rows[name] = FieldRow(CONDITION_FIELDS[name], grid, self)

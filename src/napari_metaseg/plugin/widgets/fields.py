@@ -83,8 +83,10 @@ class ChoiceEditor(QComboBox):
     def show_value(self, value: Value | None) -> None:
         """Show a value, dropping what was typed."""
         self._shown = shown(value)
+        self.setToolTip(self._shown)
         if self.isEditable():
             self.setEditText(self._shown)
+            self.lineEdit().setCursorPosition(0)
         else:
             self.setCurrentText(self._shown or UNKNOWN)
 

@@ -14,6 +14,7 @@ from napari_metaseg.plugin.focus import Focus, Links
 from napari_metaseg.plugin.jobs import Job, Work
 from napari_metaseg.plugin.widgets import style
 from napari_metaseg.plugin.widgets.parts import (
+    Chip,
     StatusKind,
     StatusLine,
     eliding_label,
@@ -35,9 +36,7 @@ class Head(QWidget):
         self._name = eliding_label("", "title")
         self._device = label("", "device")
         self._device.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._chip = eliding_label("", "chip")
-        self._chip.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._chip.setMinimumWidth(40)
+        self._chip = Chip()
         self._plane = label("", "muted")
         self.status = StatusLine()
         layout = QVBoxLayout(self)
@@ -50,7 +49,7 @@ class Head(QWidget):
     @property
     def domain(self) -> str:
         """What the chip says."""
-        return str(self._chip.text())
+        return self._chip.full_text
 
     def show_focus(self, focus: Focus) -> None:
         """Name the image in focus, its plane and its domain."""
@@ -59,7 +58,7 @@ class Head(QWidget):
         self._name.setToolTip(image.name if image else "Open an image or a sample to begin")
         self._chip.setVisible(image is not None)
         words = chip_words(focus)
-        self._chip.setText(words)
+        self._chip.show_text(words)
         self._chip.setToolTip(f"How this was acquired, as far as is known: {words}")
         self._plane.setText(plane_words(focus))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
@@ -116,6 +116,43 @@ def relook(widget: QWidget, name: str, value: str) -> None:
     widget.style().polish(widget)
 
 
+class Chip(QLabel):
+    """A rounded label as wide as its text or its room; text that does not fit is elided."""
+
+    _PADDING_PX = 22
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full_text = ""
+        self.setProperty("look", "chip")
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+    def show_text(self, text: str) -> None:
+        """Show `text`, as much of it as fits."""
+        self.full_text = text
+        self.updateGeometry()
+        self._fit()
+
+    def sizeHint(self) -> QSize:
+        """The width of the whole text."""
+        width = self.fontMetrics().horizontalAdvance(self.full_text) + self._PADDING_PX
+        return QSize(width, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """It can always be squeezed."""
+        return QSize(40, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: Any) -> None:
+        """Fit the text into the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = max(self.width() - self._PADDING_PX + 2, 20)
+        end = Qt.TextElideMode.ElideRight
+        self.setText(self.fontMetrics().elidedText(self.full_text, end, room))
+
+
 class StatusLine(QFrame):
     """What is going on, in plain words, with a sign and a colour for its kind."""
 
@@ -137,6 +174,16 @@ class StatusLine(QFrame):
         self._text.setText(_SIGNS[kind] + text)
         self.setVisible(bool(text))
         relook(self, "status", kind)
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Give a message of several lines the height that it needs."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        # Layouts overlook the frame that the style sheet draws, and would cut the last line.
+        self._text.setMinimumHeight(self._text.heightForWidth(max(self._text.width(), 40)))
 
 
 class ReasonButton(QWidget):

@@ -13,9 +13,9 @@ GOOD, WARN, BAD = "#3fa66b", "#d9a21b", "#e0605e"
 ACCENT = "#4d7fe0"
 
 _SHEET = """
-QLabel {{ background: transparent; }}
+QLabel {{ background: transparent; padding: 0px; }}
 QLabel[look="title"] {{ font-size: {size_large}; font-weight: 600; }}
-QLabel[look="section"] {{ font-weight: 600; padding-top: 4px; }}
+QLabel[look="section"] {{ font-weight: 600; }}
 QLabel[look="muted"] {{ color: {muted}; }}
 QLabel[look="warn"] {{ color: {warn}; }}
 QLabel[look="chip"] {{
@@ -28,7 +28,7 @@ QLabel[badge="you"] {{ background: {accent}; color: white; }}
 QLabel[badge="inferred"] {{ background: transparent; border: 1px dashed {muted}; }}
 QLabel[badge="missing"] {{ background: transparent; color: {muted}; }}
 QFrame[look="card"] {{ background: {card}; border-radius: 5px; }}
-QFrame[look="card"] QLabel {{ background: transparent; }}
+QFrame[look="card"] QLabel {{ background: transparent; padding: 0px; }}
 QFrame[look="card"] QLabel[look="chip"] {{ background: {raised}; }}
 QFrame[look="line"] {{ background: {raised}; max-height: 1px; min-height: 1px; padding: 0px; }}
 QFrame[status="info"] {{ background: {card}; border-left: 3px solid {raised}; }}
@@ -52,9 +52,9 @@ QToolButton[look="menu"]:disabled {{ color: {muted}; }}
 QToolButton[look="menu"]::menu-indicator {{ image: none; }}
 QLineEdit, QComboBox {{ border: 1px solid {raised}; border-radius: 3px; }}
 QLineEdit[bad="true"] {{ border: 1px solid {bad}; }}
-QComboBox {{ padding: 2px 4px 2px 6px; }}
+QComboBox {{ padding: 2px 2px 2px 4px; }}
 QComboBox::drop-down {{ width: 18px; }}
-QComboBox QLineEdit {{ border: none; min-height: 16px; }}
+QComboBox QLineEdit {{ border: none; min-height: 16px; padding: 0px; }}
 QProgressBar {{ background: {raised}; border-radius: 4px; max-height: 10px; min-height: 10px;
   text-align: center; color: transparent; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 4px; }}
