@@ -47,12 +47,9 @@ def shrink(path: Path) -> None:
     Image.open(path).convert("RGB").save(path, optimize=True)
 
 
-def play(viewer: napari.Viewer, folder: Path, *, quick: bool, minutes: float) -> Demo:
+def play(viewer: napari.Viewer, folder: Path, *, quick: bool, steps: int) -> Demo:
     """Run the demo to its end, taking pictures on the way."""
-    import napari_metaseg.plugin.demo as module
-
-    module._MINUTES = minutes
-    demo = Demo(viewer, folder, quick=quick)
+    demo = Demo(viewer, folder, quick=quick, steps=steps)
     ended: list[str] = []
     demo.ended.connect(ended.append)
     demo.start()
@@ -93,12 +90,12 @@ def main() -> None:
     """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="train for seconds only")
-    parser.add_argument("--minutes", type=float, default=2.0, help="to train for")
+    parser.add_argument("--steps", type=int, default=500, help="to train for (500)")
     arguments = parser.parse_args()
     viewer = napari.Viewer(title="Metaseg")
     viewer.window.resize(1600, 1000)
     with tempfile.TemporaryDirectory(prefix="metaseg-screenshots-") as folder:
-        demo = play(viewer, Path(folder), quick=arguments.quick, minutes=arguments.minutes)
+        demo = play(viewer, Path(folder), quick=arguments.quick, steps=arguments.steps)
         acquisition(viewer, demo)
         viewer.close()
 

@@ -41,13 +41,17 @@ def open_demo(folder: Path, *, quick: bool = False) -> None:
 
 
 class Demo(QObject):
-    """Plays the demo in a viewer: generate, train, segment, score. `ended` says how it ended."""
+    """Plays the demo in a viewer: generate, train, segment, score. `ended` says how it ended.
+
+    `steps` bounds the training; 0 lets it take two minutes.
+    """
 
     ended = Signal(str)
 
-    def __init__(self, viewer: Any, folder: Path, *, quick: bool = False) -> None:
+    def __init__(self, viewer: Any, folder: Path, *, quick: bool = False, steps: int = 0) -> None:
         super().__init__()
         self.viewer, self.folder, self.quick = viewer, folder, quick
+        self.steps = _QUICK_STEPS if quick else steps
         self.workspace = workspace_of(viewer)
         self.docks: dict[str, QDockWidget] = {}
         self.acquisition = AcquisitionWidget(viewer)
@@ -107,7 +111,7 @@ class Demo(QObject):
         train.advanced.fields.tick(*FIELDS)
         for name, value in (("width", 12), ("patch_px", 96)):
             train.advanced.form.set_value(name, value)
-        train.advanced.form.set_value("steps", _QUICK_STEPS if self.quick else 0)
+        train.advanced.form.set_value("steps", self.steps)
         train.source.use_cohort(cohort)
         train.train()
         self._then(train, self._on_trained)

@@ -181,6 +181,11 @@ class StatusLine(QFrame):
         super().resizeEvent(event)
         self._fit()
 
+    def showEvent(self, event: Any) -> None:
+        """A message given while this was hidden was fitted into no width at all."""
+        super().showEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
         # Layouts overlook the frame that the style sheet draws, and would cut the last line.
         self._text.setMinimumHeight(self._text.heightForWidth(max(self._text.width(), 40)))
