@@ -1,11 +1,12 @@
 import pytest
 
 from napari_metaseg.acquisition.cohort import read_cohort
+from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.package import read_manifest
 from napari_metaseg.prediction.request import EvaluationRequest
-from napari_metaseg.prediction.score import evaluate_package, select_rows
+from napari_metaseg.prediction.score import default_domain, evaluate_package, select_rows
 
 
 def evaluate(package, cohort, tmp_path, **changes):
@@ -32,6 +33,14 @@ def test_every_test_row_is_scored_in_its_domain(small_package, small_cohort, tmp
 def test_any_known_field_may_make_the_domains(small_package, small_cohort, tmp_path):
     result = evaluate(small_package, small_cohort, tmp_path, by=("modality",), split="val")
     assert [d.domain for d in result.report.domains] == [{"modality": "fluorescence"}]
+
+
+def test_a_number_that_differs_in_every_image_makes_no_domains(small_package):
+    manifest = read_manifest(small_package)
+    conditions = [{"exposure_ms": 10.0 * 1.2**n, "modality": "DIC"} for n in range(12)]
+    schema = MetadataSchema.fit(conditions, ["exposure_ms", "modality"])
+    assert default_domain(manifest) == ("magnification",)
+    assert default_domain(manifest.model_copy(update={"metadata_schema": schema})) == ("modality",)
 
 
 def test_a_split_the_table_does_not_name_is_taken_from_the_package(small_package, small_cohort):

@@ -22,6 +22,7 @@ from napari_metaseg.prediction.request import EvaluationRequest
 
 _DEFAULT_DOMAIN = ("modality", "magnification")
 _OVERLAYS_PER_DOMAIN = 2
+_MOST_VALUES = 8
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,14 @@ def evaluate_package(
 
 
 def default_domain(manifest: PackageManifest) -> tuple[str, ...]:
-    """The fields that tell a model's domains apart: its own, else modality and magnification."""
-    return tuple(f.name for f in manifest.metadata_schema.fields) or _DEFAULT_DOMAIN
+    """The fields that tell a model's domains apart: its own, else modality and magnification.
+
+    A number with more than eight training values (an exposure, say) makes no domains: there would
+    be one an image.
+    """
+    fields = manifest.metadata_schema.fields
+    few = (f.name for f in fields if f.kind != "float" or len(f.trained_values) <= _MOST_VALUES)
+    return tuple(few) or _DEFAULT_DOMAIN
 
 
 def domain_of(item: PlaneItem, by: Sequence[str]) -> dict[str, Value | None]:

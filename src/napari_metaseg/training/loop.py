@@ -20,6 +20,7 @@ from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import resolve_device
 from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.prediction.score import default_domain
 from napari_metaseg.training.batches import TensorBatch, iterate_batches
 from napari_metaseg.training.checkpoint import (
     Checkpoint,
@@ -143,7 +144,7 @@ class Trainer:
         """Score the network as it is; keep it if it is the best so far."""
         package = ModelPackage(self.manifest, {"main": self.network.eval()})
         predictor = Predictor(package, device=self.device.type, precision="fp32")
-        by = self.plan.schema.names or ("modality", "magnification")
+        by = default_domain(self.manifest)
         try:
             score = validate(predictor, self.plan.validation, by, token)
         except Cancelled:
