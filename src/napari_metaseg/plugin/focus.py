@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from napari.layers import Image
@@ -26,7 +27,9 @@ class Links:
     def cut(self, *_: object) -> None:
         """Disconnect everything connected so far."""
         for emitter, callback in self._pairs:
-            emitter.disconnect(callback)
+            # A callback of a window that is gone already cannot be compared any more.
+            with suppress(RuntimeError):
+                emitter.disconnect(callback)
         self._pairs.clear()
 
 
