@@ -3,15 +3,13 @@ from __future__ import annotations
 import pytest
 
 from napari_metaseg.acquisition.condition import (
-    CONDITION_FIELDS,
-    check_value,
     condition_values,
-    conflicts,
     depth_of_field_um,
     derive_condition,
     domain_label,
-    parse_value,
 )
+from napari_metaseg.acquisition.conflicts import conflicts
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, check_value, parse_value
 from napari_metaseg.acquisition.record import (
     AcquisitionRecord,
     ChannelRecord,

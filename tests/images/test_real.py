@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_metaseg.acquisition.condition import condition_values, conflicts, derive_condition
+from napari_metaseg.acquisition.condition import condition_values, derive_condition
+from napari_metaseg.acquisition.conflicts import conflicts
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.labels import read_labels
-from napari_metaseg.images.ome import read_ome
+from napari_metaseg.images.ome.xml import read_ome
 from napari_metaseg.images.open import open_image, open_images
 
 pytestmark = pytest.mark.real_data

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, parse_value
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, parse_value
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.acquisition.table import read_table
 from napari_metaseg.errors import InputError

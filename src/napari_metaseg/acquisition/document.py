@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from napari_metaseg.acquisition.condition import conflicts, derive_condition
+from napari_metaseg.acquisition.condition import derive_condition
+from napari_metaseg.acquisition.conflicts import conflicts
 from napari_metaseg.acquisition.record import (
     CHANNEL_FIELDS,
     IMAGE_FIELDS,
@@ -55,4 +56,7 @@ def _plane(plane: PlaneRecord, record: AcquisitionRecord) -> Document:
     document = asdict(plane) | {"exposure_time_ms": shared if own is None else own}
     if plane.plane_offset_um is None:
         del document["plane_offset_um"]
+    document["declared"] = {name: field.value for name, field in plane.declared.items()}
+    if not plane.declared:
+        del document["declared"]
     return document

@@ -59,23 +59,31 @@ CHANNEL_FIELDS = (
     "binning",
     "z_offset_um",
 )
+RECORD_FIELDS = frozenset(IMAGE_FIELDS + CHANNEL_FIELDS)
 
 
 @dataclass(frozen=True)
 class ChannelRecord:
-    """One channel: its name and the `CHANNEL_FIELDS` that are known."""
+    """One channel: its name and the `CHANNEL_FIELDS` that are known.
+
+    `declared` holds what was stated of this channel alone; it wins over the same for the image.
+    """
 
     name: str
     fields: Mapping[str, Field] = field(default_factory=dict)
+    declared: Mapping[str, Field] = field(default_factory=dict)
 
     def get(self, name: str) -> Field:
-        """The field of that name, or `MISSING`."""
-        return self.fields.get(name, MISSING)
+        """The field of that name as it was declared, else as the file has it, or `MISSING`."""
+        return self.declared.get(name) or self.fields.get(name, MISSING)
 
 
 @dataclass(frozen=True)
 class PlaneRecord:
-    """One plane, where something varies from plane to plane (zero-based indices)."""
+    """One plane, where something varies from plane to plane (zero-based indices).
+
+    `declared` holds what was stated of this plane alone; it wins over channel and image.
+    """
 
     c: int
     z: int
@@ -83,6 +91,7 @@ class PlaneRecord:
     position_z_um: float | None = None
     exposure_time_ms: float | None = None
     plane_offset_um: float | None = None
+    declared: Mapping[str, Field] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,9 +106,9 @@ class Conflict:
 class AcquisitionRecord:
     """How one image was taken.
 
-    `fields` holds the `IMAGE_FIELDS` that are known. `declared` holds condition fields (see
-    `condition.py`) and free fields that a person, a cohort table or a sidecar stated outright; they
-    win over what the file says. `reported` are conflicts that the reader itself found.
+    `fields` holds the `IMAGE_FIELDS` that are known. `declared` holds fields of any family (see
+    `fields.py`) that a person, a cohort table or a sidecar stated outright; they win over what the
+    file says. `reported` are conflicts that the reader itself found.
     """
 
     fields: Mapping[str, Field] = field(default_factory=dict)
@@ -109,8 +118,8 @@ class AcquisitionRecord:
     reported: tuple[Conflict, ...] = ()
 
     def get(self, name: str) -> Field:
-        """The image field of that name, or `MISSING`."""
-        return self.fields.get(name, MISSING)
+        """The image field of that name as declared, else as the file has it, or `MISSING`."""
+        return self.declared.get(name) or self.fields.get(name, MISSING)
 
     def channel(self, index: int) -> ChannelRecord:
         """The channel at `index`, or an empty one where the file described none."""
@@ -139,13 +148,55 @@ class AcquisitionRecord:
         source: Source = "user",
         path: str | None = None,
     ) -> AcquisitionRecord:
-        """A record in which `values` (condition or free fields) are stated outright.
+        """A record in which `values` (fields of any family) are stated outright of the image.
 
         None takes a statement back, so that the file's own value shows again.
         """
-        declared = dict(self.declared)
-        for name, value in values.items():
-            declared.pop(name, None)
-            if value is not None:
-                declared[name] = Field(value, source, path, original=value)
-        return replace(self, declared=declared)
+        return replace(self, declared=_stated(self.declared, self.fields, values, source, path))
+
+    def declare_channel(
+        self,
+        c: int,
+        values: Mapping[str, Value | None],
+        *,
+        source: Source = "user",
+        path: str | None = None,
+    ) -> AcquisitionRecord:
+        """The same for channel `c` alone."""
+        padding = (ChannelRecord(name=""),) * (c + 1 - len(self.channels))
+        channels = [*self.channels, *padding]
+        old = channels[c]
+        declared = _stated(old.declared, old.fields, values, source, path)
+        channels[c] = replace(old, declared=declared)
+        return replace(self, channels=tuple(channels))
+
+    def declare_plane(
+        self,
+        czt: tuple[int, int, int],
+        values: Mapping[str, Value | None],
+        *,
+        source: Source = "user",
+        path: str | None = None,
+    ) -> AcquisitionRecord:
+        """The same for the plane at channel, z and time alone."""
+        planes = {(p.c, p.z, p.t): p for p in self.planes}
+        old = planes.get(czt, PlaneRecord(*czt))
+        planes[czt] = replace(old, declared=_stated(old.declared, {}, values, source, path))
+        return replace(self, planes=tuple(planes[key] for key in sorted(planes)))
+
+
+def _stated(
+    declared: Mapping[str, Field],
+    fields: Mapping[str, Field],
+    values: Mapping[str, Value | None],
+    source: Source,
+    path: str | None,
+) -> dict[str, Field]:
+    """`declared` with `values` put in, and taken out where None; `fields` says what was before."""
+    stated = dict(declared)
+    for name, value in values.items():
+        stated.pop(name, None)
+        if value is not None:
+            before = fields.get(name, MISSING).value
+            stated[name] = Field(value, source, path, value if before is None else before)
+    return stated

@@ -5,6 +5,44 @@ from __future__ import annotations
 MODALITIES = ("fluorescence", "brightfield", "phase contrast", "DIC", "DPC", "darkfield")
 IMMERSIONS = ("Air", "Water", "Oil", "Glycerol", "Multi")
 PLANES = ("upper", "lower")
+ACQUISITION_MODES = (
+    "WideField",
+    "LaserScanningConfocalMicroscopy",
+    "SpinningDiskConfocal",
+    "SlitScanConfocal",
+    "SweptFieldConfocal",
+    "MultiPhotonMicroscopy",
+    "StructuredIllumination",
+    "SPIM",
+    "TIRF",
+    "TotalInternalReflection",
+    "BrightField",
+    "FluorescenceLifetime",
+    "FluorescenceCorrelationSpectroscopy",
+    "SpectralImaging",
+    "SecondHarmonicGenerationImaging",
+    "NearFieldScanningOpticalMicroscopy",
+    "SingleMoleculeImaging",
+    "PALM",
+    "STORM",
+    "STED",
+    "FSM",
+    "LCM",
+    "Other",
+)
+CONTRAST_METHODS = (
+    "Brightfield",
+    "Phase",
+    "DIC",
+    "Darkfield",
+    "Fluorescence",
+    "HoffmanModulation",
+    "ObliqueIllumination",
+    "PolarizedLight",
+    "Other",
+)
+ILLUMINATION_TYPES = ("Transmitted", "Epifluorescence", "Oblique", "NonLinear", "Other")
+"""OME 2016-06: the values of `Channel@AcquisitionMode`, `@ContrastMethod`, `@IlluminationType`."""
 
 _MODALITY_BY_WORD = {
     "fluorescence": "fluorescence",

@@ -142,7 +142,7 @@ def _request(arguments: argparse.Namespace) -> TrainingRequest:
 
 def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
     from napari_metaseg.acquisition.cohort import column_names, read_cohort
-    from napari_metaseg.acquisition.condition import CONDITION_FIELDS
+    from napari_metaseg.acquisition.fields import CONDITION_FIELDS
     from napari_metaseg.datasets.items import load_items
 
     free = [name for name in request.fields if name not in CONDITION_FIELDS]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Kind
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, Kind
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.conditioning.encodings import (
     Encoding,

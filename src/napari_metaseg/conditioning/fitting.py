@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Kind
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, Kind
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.conditioning.encodings import Encoding
 from napari_metaseg.conditioning.field import (

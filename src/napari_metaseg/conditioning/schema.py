@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Condition
+from napari_metaseg.acquisition.condition import Condition
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.conditioning.encodings import Encoding
 from napari_metaseg.conditioning.field import FieldEncoding, Outside
 from napari_metaseg.conditioning.fitting import fit_field

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, domain_label
+from napari_metaseg.acquisition.condition import domain_label
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.evaluation.intervals import Interval, bootstrap_interval
 from napari_metaseg.evaluation.scores import SCORE_NAMES, Domain, ImageScore

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_metaseg.acquisition.condition import conflicts, derive_condition
+from napari_metaseg.acquisition.condition import derive_condition
+from napari_metaseg.acquisition.conflicts import conflicts
 from napari_metaseg.acquisition.document import image_document
 from napari_metaseg.acquisition.record import (
     CHANNEL_FIELDS,

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.formats import recognise
 from napari_metaseg.images.protocol import ImageSource
+
+_READERS = {
+    "tiff": "napari_metaseg.images.tiff.reader:open_tiff",
+    "png": "napari_metaseg.images.png:open_png",
+}
+"""Format → the function that opens it; imported when first needed."""
 
 
 def open_images(path: Path) -> tuple[ImageSource, ...]:
@@ -15,13 +22,9 @@ def open_images(path: Path) -> tuple[ImageSource, ...]:
     Raises `InputError` for a file that is missing, empty, truncated, damaged or of another format.
     """
     path = Path(path)
-    if recognise(path) == "png":
-        from napari_metaseg.images.png import open_png
-
-        return (open_png(path),)
-    from napari_metaseg.images.tiff import open_tiff
-
-    return open_tiff(path)
+    module, _, function = _READERS[recognise(path)].partition(":")
+    images: tuple[ImageSource, ...] = getattr(import_module(module), function)(path)
+    return images
 
 
 def open_image(path: Path, scene: str = "") -> ImageSource:

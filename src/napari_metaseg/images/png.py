@@ -57,12 +57,12 @@ class PngImage(PlanewiseImage):
         return np.ascontiguousarray(pixels, dtype=self.dtype)
 
 
-def open_png(path: Path) -> PngImage:
+def open_png(path: Path) -> tuple[PngImage]:
     """The image of a PNG file; reads its header alone.
 
     Raises `InputError` for a damaged header or 16 bits per colour.
     """
-    return PngImage(path)
+    return (PngImage(path),)
 
 
 def _read_header(path: Path) -> tuple[int, int, int, int]:

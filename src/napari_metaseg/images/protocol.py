@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,11 +25,21 @@ def plain_stem(path: Path) -> str:
     return path.stem.removesuffix(".ome")
 
 
+@dataclass(frozen=True)
+class WellField:
+    """Where on a plate an image was taken: a well such as "B03", and the field's number in it."""
+
+    plate: str
+    well: str
+    field: int
+
+
 class ImageSource(Protocol):
     """One image (scene) of a file; opening it reads no pixels.
 
     `axes` is in the order TCZYX, holds only the axes that the image has (an axis of length 1 other
-    than Y and X is left out), and ends with S for an image of red, green and blue samples.
+    than Y and X is left out), and ends with S for an image of red, green and blue samples. A
+    vertical scan has Z in the place of Y: axes such as "CZX", whose planes are (Z, X).
     """
 
     @property
@@ -53,6 +65,13 @@ class ImageSource(Protocol):
     @property
     def record(self) -> AcquisitionRecord:
         """How the image was taken, as far as the file says."""
+
+    @property
+    def position(self) -> WellField | None:
+        """The place on a plate, or None for an image that is of no plate."""
+
+    def original_metadata(self) -> Mapping[str, str]:
+        """What the file says, in its own words: a name such as "OME-XML" → the text."""
 
     def size(self, axis: str) -> int:
         """The length of an axis, 1 where the image does not have it."""
@@ -81,6 +100,11 @@ class PlanewiseImage:
     dtype: np.dtype[Any]
     record: AcquisitionRecord
     scene_index: int = 0
+    position: WellField | None = None
+
+    def original_metadata(self) -> Mapping[str, str]:
+        """What the file says, in its own words; nothing where a reader does not tell."""
+        return {}
 
     def size(self, axis: str) -> int:
         """The length of an axis, 1 where the image does not have it."""

@@ -39,7 +39,7 @@ def write_ome_tiff(
     """
     import tifffile
 
-    from napari_metaseg.images.ome_write import ome_xml
+    from napari_metaseg.images.ome.write import ome_xml
 
     stored, order = _arrange(_storable(np.asarray(pixels)), axes)
     record = record or AcquisitionRecord()

@@ -9,11 +9,12 @@ from weakref import ref
 
 from napari.layers import Layer
 
-from napari_metaseg.acquisition.condition import derive_condition, parse_value
+from napari_metaseg.acquisition.condition import derive_condition
+from napari_metaseg.acquisition.fields import parse_value
 from napari_metaseg.acquisition.record import Value
+from napari_metaseg.acquisition.record_json import record_from_json
 from napari_metaseg.plugin import layers
 from napari_metaseg.plugin.layers import PLANE_FIELDS, PlaneIndex
-from napari_metaseg.plugin.record_json import record_from_json
 
 
 @dataclass(frozen=True)

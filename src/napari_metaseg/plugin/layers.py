@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.condition import Condition, condition_values, derive_condition
 from napari_metaseg.acquisition.record import AcquisitionRecord, Field, Value
-from napari_metaseg.plugin.record_json import record_from_json, record_to_json
+from napari_metaseg.acquisition.record_json import record_from_json, record_to_json
 
 KEY = "metaseg"
 PLANE_FIELDS = ("plane", "plane_offset_um", "in_focus")

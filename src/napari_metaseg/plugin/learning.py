@@ -12,7 +12,8 @@ from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.cohort import LabelKind
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, Condition
+from napari_metaseg.acquisition.condition import Condition
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event, Progress
 from napari_metaseg.plugin import layers

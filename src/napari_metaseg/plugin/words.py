@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 
 
 def field_word(name: str) -> str:

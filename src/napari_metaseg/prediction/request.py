@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, check_value
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, check_value
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.errors import InputError
 from napari_metaseg.prediction.device import DeviceName, PrecisionName

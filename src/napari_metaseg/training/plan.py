@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from napari_metaseg.acquisition.cohort import read_cohort
-from napari_metaseg.acquisition.condition import condition_values, conflicts, derive_condition
+from napari_metaseg.acquisition.condition import condition_values, derive_condition
+from napari_metaseg.acquisition.conflicts import conflicts
 from napari_metaseg.datasets.microscope.samples import SAMPLE_TITLES, demo_cohort, make_samples
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.open import open_image

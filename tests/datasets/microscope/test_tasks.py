@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from napari_metaseg.acquisition.cohort import read_cohort
-from napari_metaseg.acquisition.condition import condition_values, conflicts, derive_condition
+from napari_metaseg.acquisition.condition import condition_values, derive_condition
+from napari_metaseg.acquisition.conflicts import conflicts
 from napari_metaseg.datasets.microscope.tasks import (
     TARGET,
     TARGET_RADIUS_UM,

@@ -9,7 +9,8 @@ from typing import Any
 from napari.layers import Layer
 from qtpy.QtWidgets import QGridLayout, QMenu, QPushButton, QToolButton
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS, conflicts
+from napari_metaseg.acquisition.conflicts import conflicts
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.acquisition.record import Conflict
 from napari_metaseg.errors import InputError
 from napari_metaseg.plugin import edits, layers

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QWidget
 
-from napari_metaseg.acquisition.condition import ConditionField
+from napari_metaseg.acquisition.fields import FieldSpec
 from napari_metaseg.acquisition.record import Field, Value
 from napari_metaseg.plugin.widgets.parts import label, relook, tool_button
 
@@ -106,7 +106,7 @@ class ChoiceEditor(QComboBox):
             self.committed.emit(text)
 
 
-def make_editor(spec: ConditionField) -> NumberEditor | ChoiceEditor:
+def make_editor(spec: FieldSpec) -> NumberEditor | ChoiceEditor:
     """The editor that fits a field's kind."""
     if spec.kind == "float":
         return NumberEditor(spec.unit)
@@ -120,7 +120,7 @@ class FieldRow(QObject):
 
     edited = Signal(str, str)
 
-    def __init__(self, spec: ConditionField, grid: QGridLayout, parent: QObject) -> None:
+    def __init__(self, spec: FieldSpec, grid: QGridLayout, parent: QObject) -> None:
         super().__init__(parent)
         self.spec = spec
         self.name = label(_SHORT.get(spec.name, spec.label))

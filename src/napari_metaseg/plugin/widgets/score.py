@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QPushButton
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import Progress
 from napari_metaseg.files import atomic_path

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
-from napari_metaseg.acquisition.condition import CONDITION_FIELDS
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.conditioning.encodings import ENCODINGS
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.sites import SITE_GROUPS

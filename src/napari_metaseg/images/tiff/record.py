@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from napari_metaseg.acquisition.record import AcquisitionRecord, ChannelRecord, Conflict
-from napari_metaseg.images.calibration import imagej_fields, pixel_fields
-from napari_metaseg.images.imagej import info_fields
-from napari_metaseg.images.ome import read_ome
-from napari_metaseg.images.tiff_layout import Layout
+from napari_metaseg.images.ome.xml import read_ome
+from napari_metaseg.images.tiff.calibration import imagej_fields, pixel_fields
+from napari_metaseg.images.tiff.imagej import info_fields
+from napari_metaseg.images.tiff.layout import Layout
 
 _CALIBRATION_TAGS = (282, 283, 296)
 _HARMONY_TAG = 65500

@@ -3,7 +3,7 @@
 Read with the standard library and not with ome-types: vendors write XML that its typed model
 refuses or repairs (an ID such as "Objective:100x" may be the only place of the magnification, an
 absent unit is not the same as the default one), and it takes a second to import. What is written
-goes through ome-types (`ome_write.py`), so it is valid. Terms: OME schema 2016-06.
+goes through ome-types (`write.py`), so it is valid. Terms: OME schema 2016-06.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from napari_metaseg.acquisition.record import AcquisitionRecord, Conflict
-from napari_metaseg.images.annotation import PREFIX, Pairs, apply_annotations
-from napari_metaseg.images.ome_instrument import read_instrument, read_objective
-from napari_metaseg.images.ome_node import Node
-from napari_metaseg.images.ome_pixels import read_channels, read_pixel_size, read_planes
+from napari_metaseg.images.ome.annotation import PREFIX, Pairs, apply_annotations
+from napari_metaseg.images.ome.instrument import read_instrument, read_objective
+from napari_metaseg.images.ome.node import Node
+from napari_metaseg.images.ome.pixels import read_channels, read_pixel_size, read_planes
 
 
 @dataclass(frozen=True)

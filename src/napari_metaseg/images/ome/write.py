@@ -14,7 +14,7 @@ from napari_metaseg.acquisition.record import (
     PlaneRecord,
     Value,
 )
-from napari_metaseg.images.annotation import annotation_pairs
+from napari_metaseg.images.ome.annotation import annotation_pairs
 
 if TYPE_CHECKING:
     from ome_types import OME, model

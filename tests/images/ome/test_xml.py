@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_metaseg.acquisition.condition import condition_values, conflicts, derive_condition
-from napari_metaseg.images.ome import read_ome
+from napari_metaseg.acquisition.condition import condition_values, derive_condition
+from napari_metaseg.acquisition.conflicts import conflicts
+from napari_metaseg.images.ome.xml import read_ome
 from napari_metaseg.images.open import open_image
 
-_spec = importlib.util.spec_from_file_location("_cases", Path(__file__).parent / "conftest.py")
+_spec = importlib.util.spec_from_file_location("_cases", Path(__file__).parents[1] / "conftest.py")
 _cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_cases)
 ome_xml = _cases.ome_xml

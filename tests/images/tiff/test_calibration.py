@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_metaseg.images.calibration import imagej_fields, pixel_fields
-from napari_metaseg.images.imagej import info_fields
 from napari_metaseg.images.open import open_image
+from napari_metaseg.images.tiff.calibration import imagej_fields, pixel_fields
+from napari_metaseg.images.tiff.imagej import info_fields
 
 INCH, CM, NONE = 2, 3, 1
 

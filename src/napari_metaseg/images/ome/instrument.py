@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from napari_metaseg.acquisition.record import Conflict, Field
 from napari_metaseg.acquisition.vocabulary import immersion_of
-from napari_metaseg.images.ome_node import Node, to_number
+from napari_metaseg.images.ome.node import Node, to_number
 
 _MAGNIFICATION = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s*[x×](?![a-z])", re.IGNORECASE)
 _MAGNIFICATION_AFTER = re.compile(r"(?<![a-z])[x×]\s*(\d{1,3}(?:\.\d+)?)", re.IGNORECASE)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from napari_metaseg.acquisition.condition import parse_value
+from napari_metaseg.acquisition.fields import parse_value
 from napari_metaseg.acquisition.record import (
     AcquisitionRecord,
     Conflict,

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from napari_metaseg.acquisition.record import AcquisitionRecord
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.protocol import ImageSource, PlanewiseImage, plain_stem
-from napari_metaseg.images.tiff_layout import Layout, plan_layout
-from napari_metaseg.images.tiff_record import series_record
+from napari_metaseg.images.tiff.layout import Layout, plan_layout
+from napari_metaseg.images.tiff.record import series_record
 
 # Without a handler Python prints tifffile's log to stderr, beside the one line of our own error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from napari_metaseg.acquisition.record import ChannelRecord, Conflict, Field, PlaneRecord
-from napari_metaseg.images.ome_node import Node, to_number
+from napari_metaseg.images.ome.node import Node, to_number
 from napari_metaseg.images.units import ms_per_unit, scaled, um_per_unit
 
 _NO_UNIT = "(no unit)"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_metaseg.errors import InputError
-from napari_metaseg.images.tiff_layout import plan_layout
+from napari_metaseg.images.tiff.layout import plan_layout
 
 CASES = {
     "one plane": ("YX", (4, 6), "YX", "YX", (4, 6)),

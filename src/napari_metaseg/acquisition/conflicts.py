@@ -1,0 +1,72 @@
+"""What in a record cannot hold together: shown to people, never resolved behind their back."""
+
+from __future__ import annotations
+
+from napari_metaseg.acquisition.condition import derive_condition
+from napari_metaseg.acquisition.record import MISSING, AcquisitionRecord, Conflict, Field, Value
+
+_PLAUSIBLE_CAMERA_PIXEL_UM = (2.5, 25.0)
+_LONGEST_LIKELY_EXPOSURE_MS = 60_000.0
+
+
+def conflicts(record: AcquisitionRecord) -> tuple[Conflict, ...]:
+    """What in the record cannot hold together; nothing is dropped because of it."""
+    found = list(record.reported)
+    found += _pixel_size_conflicts(record)
+    found += _exposure_conflicts(record)
+    found += _declared_conflicts(record)
+    return tuple(found)
+
+
+def _number(field: Field) -> float | None:
+    value = field.value
+    return float(value) if isinstance(value, float | int) and not isinstance(value, bool) else None
+
+
+def _pixel_size_conflicts(record: AcquisitionRecord) -> list[Conflict]:
+    found = []
+    x, y = _number(record.get("pixel_size_x_um")), _number(record.get("pixel_size_y_um"))
+    if x and y and abs(x - y) > 0.01 * max(x, y):
+        message = f"pixels are not square: {x:g} µm by {y:g} µm"
+        found.append(Conflict(("pixel_size_x_um", "pixel_size_y_um"), message))
+    fields = derive_condition(record)
+    magnification, size = _number(fields["magnification"]), _number(fields["pixel_size_um"])
+    if magnification and size:
+        binning = _number(record.channel(0).get("binning")) or 1.0
+        camera = size * magnification / binning
+        low, high = _PLAUSIBLE_CAMERA_PIXEL_UM
+        if not low <= camera <= high:
+            message = (
+                f"{magnification:g}x at {size:g} µm/px needs a camera pixel of {camera:.3g} µm, "
+                f"cameras have {low:g} to {high:g} µm"
+            )
+            found.append(Conflict(("magnification", "pixel_size_um"), message))
+    return found
+
+
+def _exposure_conflicts(record: AcquisitionRecord) -> list[Conflict]:
+    times = [_number(channel.get("exposure_time_ms")) for channel in record.channels]
+    times += [plane.exposure_time_ms for plane in record.planes]
+    longest = max((t for t in times if t is not None), default=0.0)
+    if longest <= _LONGEST_LIKELY_EXPOSURE_MS:
+        return []
+    message = f"an exposure of {longest / 1000:g} s is unlikely; its unit may be wrong"
+    return [Conflict(("exposure_ms",), message)]
+
+
+def _declared_conflicts(record: AcquisitionRecord) -> list[Conflict]:
+    from_file = derive_condition(AcquisitionRecord(record.fields, record.channels, record.planes))
+    found = []
+    for name, stated in record.declared.items():
+        other = from_file.get(name, MISSING)
+        if other.source != "file" or other.value is None or _agree(stated.value, other.value):
+            continue
+        message = f"stated as {stated.value}, the file says {other.value}"
+        found.append(Conflict((name,), message))
+    return found
+
+
+def _agree(a: Value | None, b: Value) -> bool:
+    if isinstance(a, float | int) and isinstance(b, float | int):
+        return abs(a - b) <= 0.01 * max(abs(a), abs(b))
+    return a == b

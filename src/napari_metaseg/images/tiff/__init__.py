@@ -1,0 +1,1 @@
+"""TIFF of every kind: pages, their layout, and what the program that wrote them says."""
