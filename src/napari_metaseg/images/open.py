@@ -8,10 +8,12 @@ from pathlib import Path
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.formats import recognise
 from napari_metaseg.images.protocol import ImageSource
+from napari_metaseg.images.stated import add_statements
 
 _READERS = {
     "tiff": "napari_metaseg.images.tiff.reader:open_tiff",
     "png": "napari_metaseg.images.png:open_png",
+    "foreign": "napari_metaseg.images.adapter:open_foreign",
 }
 """Format → the function that opens it; imported when first needed."""
 
@@ -19,12 +21,13 @@ _READERS = {
 def open_images(path: Path) -> tuple[ImageSource, ...]:
     """Every image (scene) of a file, in the file's order; reads no pixels.
 
+    What a sidecar beside the file states is in their records (see `stated.py`).
     Raises `InputError` for a file that is missing, empty, truncated, damaged or of another format.
     """
     path = Path(path)
     module, _, function = _READERS[recognise(path)].partition(":")
     images: tuple[ImageSource, ...] = getattr(import_module(module), function)(path)
-    return images
+    return add_statements(images)
 
 
 def open_image(path: Path, scene: str = "") -> ImageSource:

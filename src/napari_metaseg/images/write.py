@@ -60,7 +60,7 @@ def write_ome_tiff(
             description=xml.encode(),
             metadata=None,
             software="napari-metaseg",
-            **_resolution(record),
+            **resolution_tags(record),
         )
 
 
@@ -118,7 +118,7 @@ def _narrow(pixels: NDArray[Any], target: np.dtype[Any]) -> NDArray[Any]:
     return pixels.astype(target)
 
 
-def _resolution(record: AcquisitionRecord) -> dict[str, Any]:
+def resolution_tags(record: AcquisitionRecord) -> dict[str, Any]:
     """Resolution tags in pixels per centimetre, for programs that do not read OME-XML."""
     sizes = [record.get(f"pixel_size_{axis}_um").value for axis in "xy"]
     if not all(isinstance(size, float | int) and 1e-4 < size < 1e4 for size in sizes):
