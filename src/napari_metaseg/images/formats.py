@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.adapter import installed_library
+from napari_metaseg.images.indexes import folder_index, text_index
 
-_RESAVE = "Open it in Fiji with Bio-Formats and save it there as OME-TIFF"
-_RESAVE_SIMPLE = "Save the original as TIFF or PNG"
+_RESAVE = (
+    "Open it in Fiji with Bio-Formats and save it there as OME-TIFF, or install "
+    "'napari-metaseg[bioio]' with the bioio plugin that reads it (bioio-bioformats reads most)"
+)
+_RESAVE_SIMPLE = "Save the original as TIFF or PNG, or install 'napari-metaseg[bioio]'"
 _HEAD_BYTES = 512
 
 _READABLE = (
@@ -31,27 +36,39 @@ _REFUSED = (
     (b"\x93NUMPY", "a NumPy file", "Write it with tifffile.imwrite(..., ome=True)"),
     (b"%PDF", "a PDF file", "Give the original image"),
 )
-_UNKNOWN_WAY_OUT = f"Readable are OME-TIFF, ImageJ TIFF, TIFF and PNG. {_RESAVE}"
+_UNKNOWN_WAY_OUT = f"It is no format that is read here. {_RESAVE}"
+_CONVERTIBLE = (_RESAVE, _RESAVE_SIMPLE, _UNKNOWN_WAY_OUT)
+"""The ways out of formats that another library may read."""
 
 
 def recognise(path: Path) -> str:
-    """The format's short name, "tiff" or "png", by content alone.
+    """The format's short name, such as "tiff" or "png", by content alone.
 
-    Raises `InputError` for a path that is missing, a folder, empty, unreadable, or another format.
+    "foreign" is a format that an installed library may read. Raises `InputError` for a path that
+    is missing, empty, unreadable, or of a format that nothing here reads.
     """
+    if path.is_dir():
+        return _recognise_folder(path)
     head = _read_head(path)
+    index = text_index(head)
+    if index is not None:
+        return index
     for magic, name in _READABLE:
         if head.startswith(magic):
             return name
     what, way_out = _name_foreign(head)
+    if way_out in _CONVERTIBLE and installed_library():
+        return "foreign"
     raise InputError(f"cannot open {path}", got=what, way_out=way_out)
 
 
+def refuse(path: Path, reason: str) -> InputError:
+    """The error for a file that is named by its first bytes and that `reason` keeps closed."""
+    what, way_out = _name_foreign(_read_head(path))
+    return InputError(f"cannot open {path}", got=f"{what}; {reason}", way_out=way_out)
+
+
 def _read_head(path: Path) -> bytes:
-    if path.is_dir():
-        what = "an OME-Zarr folder" if _is_zarr(path) else "a folder"
-        way_out = _RESAVE if _is_zarr(path) else "Give the image files inside it"
-        raise InputError(f"cannot open {path}", got=what, way_out=way_out)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -71,8 +88,12 @@ def _read_head(path: Path) -> bytes:
     return head
 
 
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).exists() for name in (".zattrs", ".zgroup", "zarr.json"))
+def _recognise_folder(path: Path) -> str:
+    kind = folder_index(path)
+    if kind is None:
+        way_out = "Give the image files inside it, the index file of a plate, or an OME-Zarr folder"
+        raise InputError(f"cannot open {path}", got="a folder", way_out=way_out)
+    return kind
 
 
 def _name_foreign(head: bytes) -> tuple[str, str]:
@@ -93,10 +114,8 @@ def _name_foreign(head: bytes) -> tuple[str, str]:
 
 def _name_text(head: bytes) -> tuple[str, str]:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if b"<OME" in text or b":OME" in text:
-        return "OME-XML without pixels", "Give the TIFF files that it describes"
     if text.startswith((b"<?xml", b"<")):
         return "an XML or HTML file", "Give the image files that it describes"
     if not any(byte < 9 for byte in head):
-        return "a text file", _UNKNOWN_WAY_OUT
+        return "a text file", "Give an image file, or the index file of a plate"
     return f"an unknown format (first bytes {head[:8].hex(' ')})", _UNKNOWN_WAY_OUT

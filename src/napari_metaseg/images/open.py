@@ -12,6 +12,11 @@ from napari_metaseg.images.stated import add_statements
 
 _READERS = {
     "tiff": "napari_metaseg.images.tiff.reader:open_tiff",
+    "harmony": "napari_metaseg.images.plates.harmony:open_harmony",
+    "yokogawa": "napari_metaseg.images.plates.yokogawa:open_yokogawa",
+    "metaxpress": "napari_metaseg.images.plates.metaxpress_htd:open_htd",
+    "ome_xml": "napari_metaseg.images.ome.standalone:open_ome_xml",
+    "zarr": "napari_metaseg.images.zarr.read:open_zarr",
     "png": "napari_metaseg.images.png:open_png",
     "foreign": "napari_metaseg.images.adapter:open_foreign",
 }
