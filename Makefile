@@ -46,12 +46,19 @@ test: setup libraries ## all tests but the slow ones; windows with both Qt bindi
 test-full: setup libraries ## every test, with both bindings, and with the oldest and newest dependencies
 	QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) -q $(PARALLEL) $(ARGS)
 	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) -q $(PARALLEL) $(ARGS)
-	@$(MAKE) --no-print-directory test-lowest test-newest
+	@$(MAKE) --no-print-directory test-readers test-lowest test-newest
 
-.PHONY: test-in test-lowest test-newest
+.PHONY: test-in test-readers test-lowest test-newest
+READERS := tests/images tests/acquisition tests/datasets tests/cli
+test-readers: # opening files where bioio is installed, and where its predecessor aicsimageio is
+	$(PYTHON) tools/setup_environment.py --folder $(ENVS)/bioio --tests-only --extras bioio,zarr,parquet
+	@$(MAKE) --no-print-directory test-in BIN=$(ENVS)/bioio/bin ARGS="$(READERS)"
+	$(PYTHON) tools/setup_environment.py --folder $(ENVS)/aicsimageio --tests-only --extras aicsimageio,parquet
+	@$(MAKE) --no-print-directory test-in BIN=$(ENVS)/aicsimageio/bin ARGS="$(READERS)"
+
 # Old releases may be told off by newer ones that they call: those warnings are not ours.
 test-lowest: # the everyday tests with the oldest dependencies that pyproject.toml admits
-	$(PYTHON) tools/setup_environment.py --folder $(ENVS)/lowest --tests-only --constraint constraints/lowest.txt
+	$(PYTHON) tools/setup_environment.py --folder $(ENVS)/lowest --tests-only --extras parquet --constraint constraints/lowest.txt
 	@$(MAKE) --no-print-directory test-in BIN=$(ENVS)/lowest/bin ARGS="-W default::DeprecationWarning $(ARGS)"
 
 test-newest: # the everyday tests with whatever is newest today

@@ -7,10 +7,18 @@ import json
 from pathlib import Path
 
 from benchmarks.measure import Benchmark
+from benchmarks.opening import open_peak_mb, open_vs_tifffile
 from benchmarks.speed import fold_vs_plain, predict_vs_monai_fp32, train_vs_plain
 from benchmarks.startup import import_s
 
-BENCHMARKS = (import_s, fold_vs_plain, predict_vs_monai_fp32, train_vs_plain)
+BENCHMARKS = (
+    import_s,
+    open_vs_tifffile,
+    open_peak_mb,
+    fold_vs_plain,
+    predict_vs_monai_fp32,
+    train_vs_plain,
+)
 
 
 def main() -> None:

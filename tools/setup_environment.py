@@ -57,6 +57,7 @@ def fingerprint(options: argparse.Namespace) -> str:
         "torch": TORCH_CPU.read_text() if options.torch == "cpu" else options.torch,
         "constraint": options.constraint and options.constraint.read_text(),
         "tests_only": options.tests_only,
+        "extras": options.extras,
         "project": [project[table] for table in ("project", "build-system", "dependency-groups")],
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
@@ -68,6 +69,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--torch", default="", help="'cpu', the tested build, or a requirement")
     parser.add_argument("--constraint", type=ROOT.joinpath, help="a file of versions to keep to")
     parser.add_argument("--tests-only", action="store_true", help="leave out linters and docs")
+    parser.add_argument("--extras", default="", help="of pyproject.toml, instead of the usual ones")
     return parser.parse_args()
 
 
@@ -88,7 +90,8 @@ def _create(folder: Path, python: Path, *, keep: bool) -> bool:
 
 
 def _install(python: Path, options: argparse.Namespace) -> bool:
-    group, extras = ("test", "parquet") if options.tests_only else ("dev", "all,parquet")
+    group, usual = ("test", "parquet,zarr") if options.tests_only else ("dev", "all,parquet,zarr")
+    extras = options.extras or usual
     project = ["--group", f"{ROOT / 'pyproject.toml'}:{group}", "-e", f"{ROOT}[{extras}]"]
     files = (TORCH_CPU if options.torch == "cpu" else None, options.constraint)
     constraints = [word for path in files if path for word in ("-c", path)]
