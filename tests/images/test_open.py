@@ -22,14 +22,10 @@ def test_content_decides_and_not_the_name(tmp_path):
 
 
 FOREIGN = {
-    "ND2": (b"\xda\xce\xbe\x0a" + bytes(60), "Nikon ND2"),
-    "CZI": (b"ZISRAWFILE" + bytes(60), "Zeiss CZI"),
-    "LIF": (b"\x70\x00\x00\x00\x10\x00\x00\x00\x2a" + bytes(60), "Leica LIF"),
     "ICS": (b"\t\r\nics_version\t2.0\r\n", "ICS"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(60), "HDF5"),
     "OLE": (b"\xd0\xcf\x11\xe0" + bytes(60), "OIB"),
     "gzip": (b"\x1f\x8b" + bytes(60), "gzip"),
-    "JPEG": (b"\xff\xd8\xff\xe0" + bytes(60), "JPEG"),
     "DICOM": (bytes(128) + b"DICM" + bytes(60), "DICOM"),
     "NumPy": (b"\x93NUMPY" + bytes(60), "NumPy"),
     "OME-XML": (b'<?xml version="1.0"?><OME xmlns="x"/>', "OME-XML without pixels"),
@@ -37,6 +33,21 @@ FOREIGN = {
     "a table": (b"image,labels\na.png,b.png\n", "a text file"),
     "noise": (bytes(range(7, 200)), "unknown format"),
 }
+
+
+HEADS = {
+    "Nikon ND2": b"\xda\xce\xbe\x0a" + bytes(60),
+    "Zeiss CZI": b"ZISRAWFILE" + bytes(60),
+    "Leica LIF": b"\x70\x00\x00\x00\x10\x00\x00\x00\x2a" + bytes(60),
+    "JPEG": b"\xff\xd8\xff\xe0" + bytes(60),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), HEADS.items(), ids=HEADS.keys())
+def test_a_file_that_is_only_a_beginning_is_named_and_refused(tmp_path, name, content):
+    (tmp_path / "image.tif").write_bytes(content)
+    with pytest.raises(InputError, match=f"is not a readable {name}"):
+        open_images(tmp_path / "image.tif")
 
 
 @pytest.mark.parametrize(("content", "name"), FOREIGN.values(), ids=FOREIGN.keys())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_metaseg.acquisition.condition import derive_condition
 from napari_metaseg.acquisition.record import MISSING, AcquisitionRecord, Conflict, Field, Value
+from napari_metaseg.acquisition.vocabulary import SCANNING_MODES
 
 _PLAUSIBLE_CAMERA_PIXEL_UM = (2.5, 25.0)
 _LONGEST_LIKELY_EXPOSURE_MS = 60_000.0
@@ -31,7 +32,8 @@ def _pixel_size_conflicts(record: AcquisitionRecord) -> list[Conflict]:
         found.append(Conflict(("pixel_size_x_um", "pixel_size_y_um"), message))
     fields = derive_condition(record)
     magnification, size = _number(fields["magnification"]), _number(fields["pixel_size_um"])
-    if magnification and size:
+    scanned = record.channel(0).get("acquisition_mode").value in SCANNING_MODES
+    if magnification and size and not scanned:
         binning = _number(record.channel(0).get("binning")) or 1.0
         camera = size * magnification / binning
         low, high = _PLAUSIBLE_CAMERA_PIXEL_UM

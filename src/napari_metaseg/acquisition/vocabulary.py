@@ -61,7 +61,12 @@ _MODALITY_BY_WORD = {
     "darkfield": "darkfield",
     "dark field": "darkfield",
 }
-_IMMERSION_BY_WORD = {"dry": "Air", "multi immersion": "Multi"} | {i.lower(): i for i in IMMERSIONS}
+_IMMERSION_BY_WORD = {"dry": "Air", "glyc": "Glycerol", "multi immersion": "Multi"} | {
+    i.lower(): i for i in IMMERSIONS
+}
+SCANNING_MODES = ("LaserScanningConfocalMicroscopy", "MultiPhotonMicroscopy")
+"""Modes without a camera: the pixel size follows from the scan, not from a chip."""
+
 _FLUORESCENT_MODES = {
     "laserscanningconfocalmicroscopy",
     "spinningdiskconfocal",
@@ -92,12 +97,14 @@ def modality_from_ome(
     """The modality that OME's three channel words give, with the word it came from.
 
     ContrastMethod decides; without it Epifluorescence or a mode that only fluorescence has does;
-    Transmitted light alone does not tell brightfield from phase contrast or DIC, so it is unknown.
+    Transmitted light alone does not tell brightfield from phase contrast or DIC, so it is unknown
+    whatever the mode.
     """
     if contrast_method and contrast_method.lower() not in {"other", "unknown"}:
         return modality_of(contrast_method), f"ContrastMethod {contrast_method}"
-    if illumination_type and illumination_type.lower() == "epifluorescence":
+    light = (illumination_type or "").lower()
+    if light == "epifluorescence":
         return "fluorescence", f"IlluminationType {illumination_type}"
-    if acquisition_mode and acquisition_mode.lower() in _FLUORESCENT_MODES:
+    if light != "transmitted" and (acquisition_mode or "").lower() in _FLUORESCENT_MODES:
         return "fluorescence", f"AcquisitionMode {acquisition_mode}"
     return None

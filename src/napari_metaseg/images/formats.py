@@ -21,16 +21,16 @@ _READABLE = (
     (b"II+\x00", "tiff"),
     (b"MM\x00+", "tiff"),
     (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\xda\xce\xbe\x0a", "nd2"),
+    (b"ZISRAWFILE", "czi"),
 )
 _REFUSED = (
-    (b"\xda\xce\xbe\x0a", "a Nikon ND2 file", _RESAVE),
     (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 file (or an old Nikon ND2 file)", _RESAVE),
-    (b"ZISRAWFILE", "a Zeiss CZI file", _RESAVE),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (for instance Imaris or ilastik)", _RESAVE),
     (b"\xd0\xcf\x11\xe0", "an OLE file (for instance Olympus OIB or Zeiss ZVI)", _RESAVE),
     (b"PK\x03\x04", "a zip archive", "Unpack it and give the images inside"),
     (b"\x1f\x8b", "a gzip archive", "Unpack it and give the images inside"),
-    (b"\xff\xd8\xff", "a JPEG file, whose compression changes intensities", _RESAVE_SIMPLE),
     (b"GIF8", "a GIF file", _RESAVE_SIMPLE),
     (b"BM", "a BMP file", _RESAVE_SIMPLE),
     (b"\x93NUMPY", "a NumPy file", "Write it with tifffile.imwrite(..., ome=True)"),
@@ -56,6 +56,8 @@ def recognise(path: Path) -> str:
     for magic, name in _READABLE:
         if head.startswith(magic):
             return name
+    if head.startswith(b"\x70\x00\x00\x00") and head[8:9] == b"\x2a":
+        return "lif"
     what, way_out = _name_foreign(head)
     if way_out in _CONVERTIBLE and installed_library():
         return "foreign"
@@ -101,8 +103,6 @@ def _name_foreign(head: bytes) -> tuple[str, str]:
     for magic, what, way_out in _REFUSED:
         if head.startswith(magic):
             return what, way_out
-    if head.startswith(b"\x70\x00\x00\x00") and head[8:9] == b"\x2a":
-        return "a Leica LIF file", _RESAVE
     if b"ics_version" in head[:32]:
         return "an ICS file", _RESAVE
     if head[128:132] == b"DICM":

@@ -18,6 +18,10 @@ _READERS = {
     "ome_xml": "napari_metaseg.images.ome.standalone:open_ome_xml",
     "zarr": "napari_metaseg.images.zarr.read:open_zarr",
     "png": "napari_metaseg.images.png:open_png",
+    "jpeg": "napari_metaseg.images.jpeg:open_jpeg",
+    "nd2": "napari_metaseg.images.vendors.nd2:open_nd2",
+    "czi": "napari_metaseg.images.vendors.czi:open_czi",
+    "lif": "napari_metaseg.images.vendors.lif:open_lif",
     "foreign": "napari_metaseg.images.adapter:open_foreign",
 }
 """Format → the function that opens it; imported when first needed."""

@@ -16,8 +16,10 @@ from napari_metaseg.errors import InputError
 if TYPE_CHECKING:
     import dask.array
 
-PLANE_AXES = "TCZ"
-"""The axes that number the planes of an image, slowest first."""
+
+def numbering_axes(axes: str) -> str:
+    """The axes that number an image's planes: TC of "TCYX", C of the vertical scan "CZX"."""
+    return axes.removesuffix("S")[:-2]
 
 
 def plain_stem(path: Path) -> str:
@@ -112,12 +114,14 @@ class PlanewiseImage:
 
     def plane(self, c: int = 0, z: int = 0, t: int = 0) -> NDArray[Any]:
         """One plane, (Y, X) or (Y, X, 3)."""
+        numbering = numbering_axes(self.axes)
         for axis, index in (("C", c), ("Z", z), ("T", t)):
-            if not 0 <= index < self.size(axis):
+            count = self.size(axis) if axis in numbering else 1
+            if not 0 <= index < count:
                 raise InputError(
                     f"{self.path.name} has no plane at {axis.lower()} = {index}",
-                    got=f"an image with {self.size(axis)} along {axis}",
-                    way_out=f"Count {axis.lower()} from 0 to {self.size(axis) - 1}",
+                    got=f"an image with {count} along {axis}",
+                    way_out=f"Count {axis.lower()} from 0 to {count - 1}",
                 )
         return self._read(c, z, t)
 
@@ -125,7 +129,7 @@ class PlanewiseImage:
         """The whole image in the order of `axes`, one chunk per plane, read on demand."""
         import dask.array as da
 
-        leading = [a for a in self.axes if a in PLANE_AXES]
+        leading = numbering_axes(self.axes)
         chunks = tuple(
             (1,) * n if axis in leading else (n,)
             for axis, n in zip(self.axes, self.shape, strict=True)

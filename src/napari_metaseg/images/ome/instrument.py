@@ -57,6 +57,25 @@ def _choose(instrument: Node, settings: Node, reported: list[Conflict]) -> tuple
     return objectives[0], False
 
 
+def named_magnification(text: str, path: str) -> Field | None:
+    """The magnification in a name such as "Plan-Apochromat 20x/0.8", as inferred, or None."""
+    return _named(text, path, (_MAGNIFICATION, _MAGNIFICATION_AFTER))
+
+
+def named_na(text: str, path: str) -> Field | None:
+    """The numerical aperture in a name such as "Plan-Apochromat 20x/0.8", as inferred, or None."""
+    return _named(text, path, (_NA,))
+
+
+def _named(text: str, path: str, patterns: Iterable[re.Pattern[str]]) -> Field | None:
+    for pattern in patterns:
+        match = pattern.search(text)
+        number = to_number(match[1]) if match else None
+        if number:
+            return Field(number, "inferred", path, original=text)
+    return None
+
+
 def _stated_or_named(
     objective: Node, attribute: str, place: str, patterns: Iterable[re.Pattern[str]]
 ) -> Field:
@@ -64,12 +83,9 @@ def _stated_or_named(
     if value is not None:
         return Field(value, "file", f"{place}/@{attribute}", objective.get(attribute))
     for name in ("ID", "Model"):
-        text = objective.get(name)
-        for pattern in patterns:
-            match = pattern.search(text)
-            number = to_number(match[1]) if match else None
-            if number:
-                return Field(number, "inferred", f"{place}/@{name}", original=text)
+        named = _named(objective.get(name), f"{place}/@{name}", patterns)
+        if named is not None:
+            return named
     return Field()
 
 

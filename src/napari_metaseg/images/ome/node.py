@@ -37,6 +37,13 @@ class Node:
         """The first child with that tag, or nothing."""
         return next(self.all(tag), Node(None))
 
+    def at(self, path: str) -> Node:
+        """The first child of the first child …, along tags joined by "/", or nothing."""
+        node = self
+        for tag in path.split("/"):
+            node = node.first(tag)
+        return node
+
     def every(self, tag: str) -> Iterator[Node]:
         """The elements with that tag at any depth."""
         for element in self._element.iter() if self._element is not None else ():

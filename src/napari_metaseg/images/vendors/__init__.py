@@ -1,0 +1,1 @@
+"""Microscope vendors' own formats: pixels lazily, records from the raw metadata of each file."""
