@@ -193,3 +193,15 @@ def test_any_cohort_comes_back(tmp_path, rows, kind):
     write_cohort(cohort, folder / "cohort.csv")
     extra = [n for n in column_names(folder / "cohort.csv") if n in ("passage", "cell line")]
     assert list(read_cohort(folder / "cohort.csv", extra_fields=extra)) == cohort
+
+
+def test_a_row_may_ask_for_vertical_scans(tmp_path):
+    path = tmp_path / "cohort.csv"
+    path.write_text("image,plane_axes\na.lif,zx\nb.tif,\n")
+    rows = read_cohort(path)
+    assert [row.plane_axes for row in rows] == ["ZX", ""]
+    write_cohort(rows, tmp_path / "again.csv")
+    assert [row.plane_axes for row in read_cohort(tmp_path / "again.csv")] == ["ZX", ""]
+    path.write_text("image,plane_axes\na.lif,XT\n")
+    with pytest.raises(InputError, match="row 2: unknown plane_axes: got 'XT'. Use YX or ZX"):
+        read_cohort(path)

@@ -109,3 +109,34 @@ def test_colour_becomes_luminance():
     assert as_grey(np.full((2, 2, 3), 50, np.uint8)) == pytest.approx(50)
     green = np.array([[[0, 100, 0]]])
     assert as_grey(green)[0, 0] == pytest.approx(71.52)
+
+
+@pytest.fixture
+def vertical_scan(tmp_path, monkeypatch):
+    """An image whose planes are (Z, X), in place of the file that a row names."""
+    from napari_metaseg.images.protocol import PlanewiseImage
+
+    scan = PlanewiseImage()
+    scan.path, scan.name, scan.axes, scan.shape = tmp_path / "xz", "xz", "CZX", (2, 16, 20)
+    scan.dtype, scan.record = np.dtype(np.uint8), AcquisitionRecord()
+    scan._read = lambda c, z, t: np.full((16, 20), c + 1, np.uint8)
+    image, labels = tmp_path / "xz.lif", tmp_path / "labels.ome.tif"
+    write_ome_tiff(labels, np.ones((16, 20), np.uint8), "YX")
+    monkeypatch.setattr(
+        "napari_metaseg.datasets.items.open_image",
+        lambda path, scene="": scan if path == image else open_image(path, scene),
+    )
+    return image, labels
+
+
+def test_a_vertical_scan_is_refused_unless_the_cohort_asks_for_it(vertical_scan):
+    with pytest.raises(InputError, match="is a vertical scan.*'plane_axes'"):
+        load_items([CohortRow(*vertical_scan)])
+    (item,) = load_items([CohortRow(*vertical_scan, plane_axes="ZX")])
+    assert item.image.shape == (1, 16, 20)
+    assert item.target.classes.all()
+
+
+def test_a_vertical_scan_has_no_planes_along_z(vertical_scan):
+    with pytest.raises(InputError, match="has no z = 3"):
+        load_items([CohortRow(*vertical_scan, plane_axes="ZX", z=3)])

@@ -1,7 +1,8 @@
 """The cohort table: one row per training item, with what is known of how each was taken.
 
 Columns: `image`, `labels`, `label_kind`, `split`, `group`, the condition fields, and optional
-`sample`, `scene`, `channel`, `z`, `t`. Further columns are kept and ignored unless named as fields.
+`sample`, `scene`, `channel`, `z`, `t`, `plane_axes`. Further columns are kept and ignored unless
+named as fields.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ LabelKind = Literal["instances", "classes", "sparse"]
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 _OWN_COLUMNS = ("image", "labels", "label_kind", "split", "group", "sample", "scene", "channel")
 _INDEX_COLUMNS = ("z", "t")
+_AXES_COLUMN = "plane_axes"
+PLANE_AXES = ("YX", "ZX")
+"""What the planes of a row may be: as seen through the lens, or vertical scans."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class CohortRow:
     """One item: an image, perhaps its labels, and what the table states of its acquisition.
 
     `stated` holds the non-empty condition and free fields. `z` and `t` None mean all of them;
-    `channel` is an index or a name, several joined by `;`, empty for the default.
+    `channel` is an index or a name, several joined by `;`, empty for the default. `plane_axes` is
+    "ZX" where planes that are vertical scans are wanted; empty means the usual "YX".
     """
 
     image: Path
@@ -44,6 +49,7 @@ class CohortRow:
     z: int | None = None
     t: int | None = None
     stated: Mapping[str, Value] = field(default_factory=dict)
+    plane_axes: str = ""
 
     @property
     def name(self) -> str:
@@ -114,7 +120,19 @@ def _parse_row(
         z=indices["z"],
         t=indices["t"],
         stated=stated,
+        plane_axes=_parse_axes(cells.get(_AXES_COLUMN, ""), line),
     )
+
+
+def _parse_axes(text: str, line: int) -> str:
+    axes = text.upper()
+    if axes not in ("", *PLANE_AXES):
+        raise InputError(
+            f"row {line}: unknown {_AXES_COLUMN}",
+            got=repr(text),
+            way_out=f"Use {' or '.join(PLANE_AXES)}, or leave it empty",
+        )
+    return axes
 
 
 def _parse_index(name: str, text: str, line: int) -> int | None:
@@ -141,10 +159,13 @@ def write_cohort(rows: Sequence[CohortRow], path: Path) -> None:
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*_OWN_COLUMNS, *_INDEX_COLUMNS, *fields))
+        own_columns = (*_OWN_COLUMNS, *_INDEX_COLUMNS)
+        if any(row.plane_axes for row in rows):
+            own_columns += (_AXES_COLUMN,)
+        writer.writerow((*own_columns, *fields))
         for row in rows:
             own = [_relative(row.image, folder), _relative(row.labels, folder)]
-            own += [getattr(row, name) for name in _OWN_COLUMNS[2:] + _INDEX_COLUMNS]
+            own += [getattr(row, name) for name in own_columns[2:]]
             writer.writerow(_cell(value) for value in own + [row.stated.get(n) for n in fields])
 
 

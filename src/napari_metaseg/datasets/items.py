@@ -17,7 +17,7 @@ from napari_metaseg.datasets.labels import LabelTarget, convert_labels
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.labels import read_labels
 from napari_metaseg.images.open import open_image
-from napari_metaseg.images.protocol import ImageSource
+from napari_metaseg.images.protocol import ImageSource, numbering_axes
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,13 @@ def iterate_items(
             f"{row.name} has no labels",
             way_out="Fill the column 'labels', or leave the row out of this split",
         )
+    if is_vertical(source) and row.plane_axes != "ZX":
+        raise InputError(
+            f"{row.name} is a vertical scan, its planes are z by x",
+            got=f"axes {source.axes}",
+            way_out="State ZX in the cohort column 'plane_axes' if such planes are meant, or leave "
+            "the row out",
+        )
     chosen = choose_channels(source, row.channel, channels)
     for z, t in planes_of(source, row.z, row.t):
         image = input_plane(source, chosen, z=z, t=t)
@@ -76,23 +83,34 @@ def iterate_items(
         )
 
 
+def is_vertical(source: ImageSource) -> bool:
+    """Whether the planes are vertical scans, z by x."""
+    return "Y" not in source.axes
+
+
 def planes_of(source: ImageSource, z: int | None, t: int | None) -> list[tuple[int, int]]:
     """The (z, t) of every plane, or of the one named; raises `InputError` outside the image."""
+    counts = {a: _plane_count(source, a) for a in "ZT"}
     for axis, index in (("Z", z), ("T", t)):
-        if index is not None and index >= source.size(axis):
+        if index is not None and index >= counts[axis]:
             raise InputError(
                 f"{source.name} has no {axis.lower()} = {index}",
-                got=f"{source.size(axis)} plane(s) along {axis}",
+                got=f"{counts[axis]} plane(s) along {axis}",
                 way_out="Count from 0",
             )
-    zs = range(source.size("Z")) if z is None else (z,)
-    ts = range(source.size("T")) if t is None else (t,)
+    zs = range(counts["Z"]) if z is None else (z,)
+    ts = range(counts["T"]) if t is None else (t,)
     return [(z, t) for t in ts for z in zs]
 
 
+def _plane_count(source: ImageSource, axis: str) -> int:
+    """How many planes there are along an axis: one where the axis lies within the plane."""
+    return source.size(axis) if axis in numbering_axes(source.axes) else 1
+
+
 def _plane_name(name: str, source: ImageSource, z: int, t: int) -> str:
-    parts = [f"{axis.lower()}={i}" for axis, i in (("Z", z), ("T", t)) if source.size(axis) > 1]
-    return " ".join([name, *parts])
+    numbered = [(a, i) for a, i in (("Z", z), ("T", t)) if _plane_count(source, a) > 1]
+    return " ".join([name, *(f"{a.lower()}={i}" for a, i in numbered)])
 
 
 def _target(
@@ -116,11 +134,11 @@ def _labels_plane(path: Path, source: ImageSource, plane: Mapping[str, int]) -> 
     labels = open_image(path)
     place = {}
     for axis, index in plane.items():
-        size = labels.size(axis)
-        if size not in (1, source.size(axis)):
+        size, count = _plane_count(labels, axis), _plane_count(source, axis)
+        if size not in (1, count):
             raise InputError(
                 f"the labels {path.name} do not fit {source.name}",
-                got=f"{size} planes along {axis}, the image has {source.size(axis)}",
+                got=f"{size} planes along {axis}, the image has {count}",
                 way_out="Give labels with one plane, or as many as the image",
             )
         place[axis] = index if size > 1 else 0

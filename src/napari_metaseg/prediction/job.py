@@ -16,11 +16,11 @@ from napari_metaseg.acquisition.cohort import CohortRow
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.datasets.inputs import choose_channels, input_plane, plane_condition
-from napari_metaseg.datasets.items import planes_of
+from napari_metaseg.datasets.items import is_vertical, planes_of
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
 from napari_metaseg.files import atomic_path
 from napari_metaseg.images.open import open_image
-from napari_metaseg.images.protocol import ImageSource
+from napari_metaseg.images.protocol import ImageSource, numbering_axes
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.packages.package import load_package
 from napari_metaseg.prediction.inputs import resolve_inputs, result_stems
@@ -132,7 +132,8 @@ def _write(
     out: Path, item: _Work, results: list[tuple[PlanePrediction, Condition]]
 ) -> PredictionEntry:
     """Write the three results of one image, shaped like the image without channels and samples."""
-    axes = "".join(a for a in item.source.axes if a in "TZ" and _kept(item.row, a)) + "YX"
+    numbering = numbering_axes(item.source.axes)
+    axes = "".join(a for a in numbering if a in "TZ" and _kept(item.row, a)) + "YX"
     lead = tuple(item.source.size(a) for a in axes[:-2])
     predictions = [p for p, _ in results]
     multi = predictions[0].probability.shape[0] > 1
@@ -155,6 +156,8 @@ def _write(
         write_ome_tiff(path, array, array_axes, record, name=f"{item.stem} {kind}")
         paths[kind] = path.name
     notices = dict.fromkeys(n for p in predictions for n in p.notices)
+    if is_vertical(item.source):
+        notices["a vertical scan: the rows of its planes are z, in the results too"] = None
     return PredictionEntry(
         image=str(item.row.image),
         metadata=tuple(c for _, c in results),
