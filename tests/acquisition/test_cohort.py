@@ -203,5 +203,5 @@ def test_a_row_may_ask_for_vertical_scans(tmp_path):
     write_cohort(rows, tmp_path / "again.csv")
     assert [row.plane_axes for row in read_cohort(tmp_path / "again.csv")] == ["ZX", ""]
     path.write_text("image,plane_axes\na.lif,XT\n")
-    with pytest.raises(InputError, match="row 2: unknown plane_axes: got 'XT'. Use YX or ZX"):
+    with pytest.raises(InputError, match=r"row 2: unknown plane_axes: got 'XT'\. Use YX or ZX"):
         read_cohort(path)

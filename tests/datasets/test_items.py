@@ -130,7 +130,7 @@ def vertical_scan(tmp_path, monkeypatch):
 
 
 def test_a_vertical_scan_is_refused_unless_the_cohort_asks_for_it(vertical_scan):
-    with pytest.raises(InputError, match="is a vertical scan.*'plane_axes'"):
+    with pytest.raises(InputError, match=r"is a vertical scan.*'plane_axes'"):
         load_items([CohortRow(*vertical_scan)])
     (item,) = load_items([CohortRow(*vertical_scan, plane_axes="ZX")])
     assert item.image.shape == (1, 16, 20)

@@ -159,7 +159,7 @@ def write_cohort(rows: Sequence[CohortRow], path: Path) -> None:
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        own_columns = (*_OWN_COLUMNS, *_INDEX_COLUMNS)
+        own_columns: tuple[str, ...] = (*_OWN_COLUMNS, *_INDEX_COLUMNS)
         if any(row.plane_axes for row in rows):
             own_columns += (_AXES_COLUMN,)
         writer.writerow((*own_columns, *fields))
