@@ -9,6 +9,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.images.formats import recognise
 from napari_metaseg.images.protocol import ImageSource
 from napari_metaseg.images.stated import add_statements
+from napari_metaseg.images.vertical import name_axes
 
 _READERS = {
     "tiff": "napari_metaseg.images.tiff.reader:open_tiff",
@@ -36,6 +37,7 @@ def open_images(path: Path) -> tuple[ImageSource, ...]:
     path = Path(path)
     module, _, function = _READERS[recognise(path)].partition(":")
     images: tuple[ImageSource, ...] = getattr(import_module(module), function)(path)
+    name_axes(images)
     return add_statements(images)
 
 

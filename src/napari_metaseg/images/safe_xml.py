@@ -6,15 +6,17 @@ needs one. Encodings are those that the file declares, as the parser itself unde
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import codecs
+import re
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from napari_metaseg.errors import InputError
 
+_DECLARED = re.compile(rb"\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _BLOCK_BYTES = 1 << 16
 _BROKEN = (ET.ParseError, expat.ExpatError, ValueError, LookupError, OSError)
 """What a parser raises on damaged text, unknown encodings and unreadable files."""
@@ -27,12 +29,34 @@ class _FoundRoot(Exception):
 def parse_xml_text(text: str | bytes) -> ET.Element:
     """The root element. Raises `ValueError` (or its child `ParseError`) saying what is wrong."""
     try:
-        _refuse_document_type([text.encode() if isinstance(text, str) else text])
+        if isinstance(text, str):
+            _refuse_document_type([text.encode()], "utf-8")
+        else:
+            _refuse_document_type([text])
         return ET.fromstring(text)
     except (LookupError, expat.ExpatError) as error:
         raise ValueError(str(error)) from None
     except ET.ParseError as error:
         raise ValueError(str(error)) from None
+
+
+def read_xml_text(path: Path) -> str:
+    """The text of an XML file, decoded as it declares. Raises `InputError` as `parse_xml` does."""
+    try:
+        data = path.read_bytes()
+        return data.decode(_encoding(data))
+    except (ValueError, LookupError, OSError) as error:
+        raise _damaged(path, error) from None
+
+
+def _encoding(data: bytes) -> str:
+    """By byte order mark, else as declared, else UTF-8 (XML 1.0, appendix F)."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    declared = _DECLARED.match(data.removeprefix(codecs.BOM_UTF8))
+    if data.startswith(codecs.BOM_UTF8) or declared is None:
+        return "utf-8-sig"
+    return declared[1].decode("ascii")
 
 
 def parse_xml(path: Path) -> ET.Element:
@@ -145,7 +169,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _refuse_document_type(blocks: Any) -> None:
+def _refuse_document_type(blocks: Iterable[bytes], encoding: str | None = None) -> None:
     """Raise `ValueError` where a document type stands before the root element."""
 
     def refuse(*_: object) -> None:
@@ -154,7 +178,7 @@ def _refuse_document_type(blocks: Any) -> None:
     def stop(*_: object) -> None:
         raise _FoundRoot
 
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(encoding)
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = stop
     try:

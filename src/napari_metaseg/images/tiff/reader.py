@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.record import AcquisitionRecord
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.ome.fileset import open_set, report_companion
 from napari_metaseg.images.protocol import ImageSource, PlanewiseImage, plain_stem
 from napari_metaseg.images.tiff.layout import Layout, plan_layout
+from napari_metaseg.images.tiff.plain_ome import PlainSeries, plan_plain_ome
 from napari_metaseg.images.tiff.record import series_record
 
 # Without a handler Python prints tifffile's log to stderr, beside the one line of our own error.
@@ -43,6 +45,8 @@ _DAMAGE = (
 
 _BYTES_PER_TYPE = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """TIFF 6.0 and BigTIFF data types that take more than one byte."""
+
+_Series = tifffile.TiffPageSeries | PlainSeries
 
 _COLOUR = {"RGB", "YCBCR", "CIELAB", "ICCLAB"}
 
@@ -70,7 +74,7 @@ class TiffImage(PlanewiseImage):
     def __init__(
         self,
         opened: _Opened,
-        series: tifffile.TiffPageSeries,
+        series: _Series,
         layout: Layout,
         record: AcquisitionRecord,
         scene_index: int,
@@ -82,30 +86,45 @@ class TiffImage(PlanewiseImage):
         self.dtype = np.dtype(np.uint8) if stored.kind == "b" else stored.newbyteorder("=")
         self._layout = layout
         self._page_axes = series.keyframe.axes
-        self._pages = _stored_pages(opened, series, layout)
+        plain = isinstance(series, PlainSeries)
+        self._pages = None if plain else _stored_pages(opened, series, layout)
+        self._tiff = opened.tiff
         self._lock = opened.lock
 
     def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
-        page = self._pages[self._layout.page_index(c, z, t)]
         try:
-            stored = self._read_page(page)
+            stored = self._read_page(self._layout.page_index(c, z, t))
         except FileNotFoundError:
             raise InputError(f"{self.path} is no longer there") from None
         except _DAMAGE as error:
             raise _damaged(self.path, error) from error
         return self._select(stored, c)
 
-    def _read_page(self, page: Any) -> NDArray[Any]:
+    def _read_page(self, index: int) -> NDArray[Any]:
+        page = self._pages[index] if self._pages else None
         if isinstance(page, _RawPage):
             return page.read()
         with self._lock:
-            handle = page.parent.filehandle
+            handle = (page.parent if page else self._tiff).filehandle
             handle.open()
             try:
-                pixels: NDArray[Any] = page.asarray()
+                pixels: NDArray[Any] = (page or self._find_page(index)).asarray()
             finally:
                 handle.close()
         return pixels
+
+    def _find_page(self, index: int) -> Any:
+        """The page of that number, looked up in the open file."""
+        pages = self._tiff.pages
+        try:
+            page = pages[index]
+        except IndexError:
+            raise _truncated(self.path, f"no page for plane {index}") from None
+        if page.shape != pages[0].shape or page.dtype != pages[0].dtype:
+            got = f"{page.dtype} {page.shape} at page {index}, {pages[0].shape} at page 0"
+            raise _damaged(self.path, got)
+        _check_page(self.path, page)
+        return page
 
     def _select(self, stored: NDArray[Any], c: int) -> NDArray[Any]:
         """The plane out of its page: the channel, or the three colours last."""
@@ -131,12 +150,20 @@ def open_tiff(path: Path) -> tuple[ImageSource, ...]:
     Raises `InputError` for a file that is truncated or damaged, or has axes that are no image's.
     """
     with _opened(path) as opened:
-        _check_chain(opened)
         _check_tags(opened)
+        plain = plan_plain_ome(opened.tiff)
+        if plain is not None:
+            return (_open_series(opened, plain, 0, 1),)
+        _check_chain(opened)
+        xml = (opened.tiff.ome_metadata if opened.tiff.is_ome else None) or ""
+        images = open_set(path, xml)
+        if images is not None:
+            return images
         series = [s for s in opened.tiff.series if s.ndim >= 2]
         if not series:
             raise _damaged(path, "no image in it")
-        return tuple(_open_series(opened, s, i, len(series)) for i, s in enumerate(series))
+        alone = tuple(_open_series(opened, s, i, len(series)) for i, s in enumerate(series))
+        return report_companion(alone, xml)
 
 
 @contextmanager
@@ -151,9 +178,7 @@ def _opened(path: Path) -> Iterator[_Opened]:
         raise _damaged(path, error) from error
 
 
-def _open_series(
-    opened: _Opened, series: tifffile.TiffPageSeries, index: int, count: int
-) -> TiffImage:
+def _open_series(opened: _Opened, series: _Series, index: int, count: int) -> TiffImage:
     page = series.keyframe
     if np.dtype(series.dtype).kind not in "buif":
         raise InputError(
@@ -172,7 +197,7 @@ def _open_series(
     return TiffImage(opened, series, layout, record, index)
 
 
-def _stored_pages(opened: _Opened, series: tifffile.TiffPageSeries, layout: Layout) -> list[Any]:
+def _stored_pages(opened: _Opened, series: Any, layout: Layout) -> list[Any]:
     """The pages in the series' own order, each known to lie whole within the file."""
     if len(series.pages) == layout.page_count:
         pages = [series.pages[i] for i in range(layout.page_count)]
