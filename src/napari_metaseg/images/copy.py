@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +16,74 @@ from napari_metaseg.events import CancelToken, Progress
 from napari_metaseg.files import atomic_path
 from napari_metaseg.images.protocol import ImageSource
 from napari_metaseg.images.stated import without_notices
+from napari_metaseg.images.vertical import stored_sizes, with_notice
 from napari_metaseg.images.write import resolution_tags
 
 _CLASSIC_LIMIT = 2**32 - 2**26
 _PAGE_OVERHEAD = 4096
+_OME = "OME-XML"
+_TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".tf2")
 
 
 def save_copy(
     source: ImageSource, out: Path, record: AcquisitionRecord, token: CancelToken
 ) -> Iterator[Progress]:
-    """Write `source` with `record` as a zlib-compressed OME-TIFF, whole or not at all.
+    """Write one image with `record` as a zlib-compressed OME-TIFF, whole or not at all.
+
+    Of an original with OME-XML every element stays that holds for this image: attributes change
+    for which `record` declares another value, and what was there before is noted (`ome/edits.py`);
+    other images of the file are left out. Of any other original the record is written as OME-XML
+    and the file's own texts are kept in comment annotations, 8 million characters at most.
 
     Holds one plane in memory at a time and yields after each. BigTIFF where the pixels may not fit
     into 4 GiB. A cancel, a crash or a full disk leaves `out` as it was.
     Raises `InputError` for pixels that OME-TIFF cannot hold and where `out` is the source itself;
     `Cancelled` once `token` is set.
     """
-    import tifffile
-
     _check_target(source, out)
-    xml = _xml(source, without_notices(record))
-    sizes = {axis: source.size(axis) for axis in "TCZYX"}
-    total = sizes["T"] * sizes["C"] * sizes["Z"]
-    options = _page_options(source, record)
+    document = _document(source, without_notices(record))
+    total = len(document.planes)
     with atomic_path(out) as temporary:
         started = time.monotonic()
-        with tifffile.TiffWriter(temporary, bigtiff=_is_big(source, total, xml)) as writer:
-            for done, plane in enumerate(_planes(source, sizes), start=1):
-                token.raise_if_cancelled()
-                description = xml.encode() if done == 1 else None
-                writer.write(plane, description=description, **options)
-                left = (time.monotonic() - started) / done * (total - done)
-                yield Progress(done, total, f"plane {done} of {total} saved", left)
-        token.raise_if_cancelled()
-    # The last event would else come before the file has its name.
+        for done in _write(source, temporary, document, resolution_tags(record)):
+            left = (time.monotonic() - started) / done * (total - done)
+            yield Progress(done, total, f"plane {done} of {total} saved", left)
+            token.raise_if_cancelled()
     yield Progress(total, total, f"{out.name} saved", 0.0)
 
 
+@dataclass(frozen=True)
+class _Document:
+    """What the first page of the copy says, and its planes (c, z, t) in their order."""
+
+    xml: bytes
+    planes: list[tuple[int, int, int]]
+
+
+def _write(
+    source: ImageSource, path: Path, document: _Document, tags: Mapping[str, Any]
+) -> Iterator[int]:
+    """Write the planes; the number of those written, after each."""
+    import tifffile
+
+    big = _is_big(source, document)
+    with tifffile.TiffWriter(path, bigtiff=big) as writer:
+        for done, (c, z, t) in enumerate(document.planes, start=1):
+            writer.write(
+                source.plane(c=c, z=z, t=t),
+                description=document.xml if done == 1 else None,
+                photometric="rgb" if "S" in source.axes else "minisblack",
+                compression="zlib",
+                metadata=None,
+                contiguous=False,
+                software="napari-metaseg",
+                **tags,
+            )
+            yield done
+
+
 def _check_target(source: ImageSource, out: Path) -> None:
-    if out.suffix.lower() not in (".tif", ".tiff"):
+    if out.suffix.lower() not in _TIFF_SUFFIXES[:2]:
         raise InputError(
             "a copy is saved as OME-TIFF", got=out.name, way_out="Give a name that ends in .ome.tif"
         )
@@ -62,38 +91,49 @@ def _check_target(source: ImageSource, out: Path) -> None:
         raise InputError(
             f"a copy cannot take the place of the image {out}", way_out="Give another name"
         )
-    if source.dtype.kind not in "uif" or source.dtype.itemsize > (
-        8 if source.dtype.kind == "f" else 4
-    ):
+    widest = 8 if source.dtype.kind == "f" else 4
+    if source.dtype.kind not in "uif" or not 1 <= source.dtype.itemsize <= widest:
         raise InputError(
             f"OME-TIFF has no such pixels as {source.path.name}", got=str(source.dtype)
         )
 
 
-def _is_big(source: ImageSource, pages: int, xml: str) -> bool:
+def _is_big(source: ImageSource, document: _Document) -> bool:
     size = int(np.prod(source.shape, dtype=object)) * source.dtype.itemsize
-    return size + pages * _PAGE_OVERHEAD + len(xml) > _CLASSIC_LIMIT
+    pages = len(document.planes) * _PAGE_OVERHEAD
+    return size + pages + len(document.xml) > _CLASSIC_LIMIT
 
 
-def _page_options(source: ImageSource, record: AcquisitionRecord) -> dict[str, Any]:
-    return {
-        "photometric": "rgb" if "S" in source.axes else "minisblack",
-        "compression": "zlib",
-        "metadata": None,
-        "contiguous": False,
-        "software": "napari-metaseg",
-        **resolution_tags(record),
-    }
+def _document(source: ImageSource, record: AcquisitionRecord) -> _Document:
+    from napari_metaseg.images.ome.original import find_original, for_new_file, plane_indices
+    from napari_metaseg.images.ome.state import comment, put_statements
+    from napari_metaseg.images.ome.write import ORIGINAL, bounded_texts, ome_xml
+
+    sizes = stored_sizes(source)
+    texts = {**_tiff_text(source), **source.original_metadata()}
+    index = getattr(source, "scene_index", 0)
+    original = find_original(texts.get(_OME, ""), index, sizes)
+    if original is None:
+        record = with_notice(source, record)
+        xml = ome_xml(record, sizes, source.dtype.name, name=source.name, originals=texts)
+        return _Document(xml.encode(), plane_indices("ZCT", sizes))
+    del texts[_OME]
+    planes = plane_indices(original.plane_order, sizes)
+    for_new_file(original, source.dtype.name, len(planes))
+    put_statements(original.tree, original.image, record)
+    for title, text in bounded_texts(texts):
+        comment(original.tree.root, original.image, ORIGINAL + title, text)
+    return _Document(original.tree.text().encode(), planes)
 
 
-def _planes(source: ImageSource, sizes: Mapping[str, int]) -> Iterator[Any]:
-    """Every plane, z fastest, then c, then t: OME's XYZCT."""
-    for t, c, z in product(range(sizes["T"]), range(sizes["C"]), range(sizes["Z"])):
-        yield source.plane(c=c, z=z, t=t)
+def _tiff_text(source: ImageSource) -> dict[str, str]:
+    """The OME-XML of a TIFF, whatever its reader tells."""
+    import tifffile
 
-
-def _xml(source: ImageSource, record: AcquisitionRecord) -> str:
-    from napari_metaseg.images.ome.write import ome_xml
-
-    sizes = dict(zip(source.axes, source.shape, strict=True))
-    return ome_xml(record, sizes, source.dtype.name, name=source.name)
+    if source.path.suffix.lower() not in _TIFF_SUFFIXES or not source.path.is_file():
+        return {}
+    try:
+        with tifffile.TiffFile(source.path) as tiff:
+            return {_OME: tiff.ome_metadata} if tiff.is_ome and tiff.ome_metadata else {}
+    except (tifffile.TiffFileError, OSError, ValueError):
+        return {}

@@ -120,7 +120,8 @@ def _narrow(pixels: NDArray[Any], target: np.dtype[Any]) -> NDArray[Any]:
 
 def resolution_tags(record: AcquisitionRecord) -> dict[str, Any]:
     """Resolution tags in pixels per centimetre, for programs that do not read OME-XML."""
-    sizes = [record.get(f"pixel_size_{axis}_um").value for axis in "xy"]
+    both = record.get("pixel_size_um").value
+    sizes = [both or record.get(f"pixel_size_{axis}_um").value for axis in "xy"]
     if not all(isinstance(size, float | int) and 1e-4 < size < 1e4 for size in sizes):
         return {}
     x, y = (1e4 / float(size or 1) for size in sizes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -14,12 +13,18 @@ from napari_metaseg.acquisition.record import (
     PlaneRecord,
     Value,
 )
-from napari_metaseg.images.ome.annotation import annotation_pairs
+from napari_metaseg.images.ome.annotation import PREFIX, annotation_pairs
+from napari_metaseg.images.ome.state import clean_text, comment, put_statements
+from napari_metaseg.images.ome.tree import parse_tree
 
 if TYPE_CHECKING:
     from ome_types import OME, model
 
-_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ORIGINAL = PREFIX + "original/"
+"""The namespace of a text of the original file, before the text's name."""
+
+_NO_TEXTS: Mapping[str, str] = {}
+_MOST_ORIGINAL = 8 * 2**20
 
 _OBJECTIVE_TERMS = {
     "objective_nominal_magnification": "nominal_magnification",
@@ -53,14 +58,52 @@ def ome_xml(
     *,
     name: str,
     channel_names: Sequence[str] = (),
+    originals: Mapping[str, str] = _NO_TEXTS,
 ) -> str:
     """The OME-XML of one image with `sizes` (axis letter → length; S 3 for colour).
 
-    `channel_names` win over the record's. Fields without an OME term are kept in annotations.
+    `channel_names` win over the record's. Fields without an OME term are kept in annotations, and
+    what was declared as well, beside the terms that carry it (`state.py`). `originals` are texts of
+    the file that the image came from, kept as comments.
     """
+    whole = _within(record, sizes)
+    tree = parse_tree(_of_fields(_undeclared(whole), sizes, pixel_type, name, channel_names))
+    put_statements(tree, tree.images[0], whole)
+    for title, text in bounded_texts(originals):
+        comment(tree.root, tree.images[0], ORIGINAL + title, text)
+    return tree.text()
+
+
+def bounded_texts(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The texts, as many characters of all of them as an annotation can sensibly hold."""
+    left = _MOST_ORIGINAL
+    for title, text in texts.items():
+        if len(text) > left:
+            yield f"{title} (the first {left} of {len(text)} characters)", text[:left]
+            return
+        left -= len(text)
+        yield title, text
+
+
+def _undeclared(record: AcquisitionRecord) -> AcquisitionRecord:
+    """The record without what was declared."""
+    return replace(
+        record,
+        declared={},
+        channels=tuple(replace(channel, declared={}) for channel in record.channels),
+        planes=tuple(replace(plane, declared={}) for plane in record.planes),
+    )
+
+
+def _of_fields(
+    record: AcquisitionRecord,
+    sizes: Mapping[str, int],
+    pixel_type: str,
+    name: str,
+    channel_names: Sequence[str],
+) -> str:
     from ome_types import OME, to_xml
 
-    record = _within(record, sizes)
     leftovers: dict[str, Value] = {}
     image = _image(record, sizes, pixel_type, clean_text(name), leftovers)
     for channel, own in zip(image.pixels.channels, channel_names, strict=False):
@@ -69,7 +112,7 @@ def ome_xml(
     ome.images.append(image)
     _add_instrument(ome, record, leftovers)
     _add_annotations(ome, record, leftovers)
-    return '<?xml version="1.0" encoding="UTF-8"?>' + to_xml(ome, indent=0)
+    return to_xml(ome, indent=0)
 
 
 def _within(record: AcquisitionRecord, sizes: Mapping[str, int]) -> AcquisitionRecord:
@@ -77,11 +120,6 @@ def _within(record: AcquisitionRecord, sizes: Mapping[str, int]) -> AcquisitionR
     count, depth, times = (sizes.get(axis, 1) for axis in "CZT")
     planes = (p for p in record.planes if p.c < count and p.z < depth and p.t < times)
     return replace(record, channels=record.channels[:count], planes=tuple(planes))
-
-
-def clean_text(text: str) -> str:
-    """The text without the characters that XML cannot hold."""
-    return _NOT_IN_XML.sub("", text)
 
 
 def _image(

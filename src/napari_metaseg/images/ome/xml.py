@@ -17,6 +17,7 @@ from napari_metaseg.images.ome.annotation import PREFIX, Pairs, apply_annotation
 from napari_metaseg.images.ome.instrument import read_instrument, read_objective
 from napari_metaseg.images.ome.node import Node
 from napari_metaseg.images.ome.pixels import read_channels, read_pixel_size, read_planes
+from napari_metaseg.images.ome.state import undo_all
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class OmeImage:
 def read_ome(xml: str) -> tuple[tuple[OmeImage, ...], str]:
     """The images that OME-XML describes, or none and a sentence on why it cannot be read."""
     try:
-        root = Node(ET.fromstring(xml))
+        element = ET.fromstring(xml)
+        undo_all(element)  # what a person stated is told apart from what the file said before
+        root = Node(element)
     except (ET.ParseError, ValueError) as error:
         return (), f"the file's OME-XML cannot be read ({error}); its metadata are left out"
     notes = {node.get("ID"): node for node in root.every("MapAnnotation")}
