@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 MODALITIES = ("fluorescence", "brightfield", "phase contrast", "DIC", "DPC", "darkfield")
 IMMERSIONS = ("Air", "Water", "Oil", "Glycerol", "Multi")
 PLANES = ("upper", "lower")
@@ -83,6 +85,32 @@ def modality_of(word: str) -> str:
     """The vocabulary's modality for a word in any case; a word of its own is kept as it stands."""
     clean = " ".join(word.replace("_", " ").replace("-", " ").split())
     return _MODALITY_BY_WORD.get(clean.lower(), word.strip())
+
+
+_CONTRAST_BY_NAME = (
+    ("DIC", r"dic|nomarski|differential interference contrast"),
+    ("Phase", r"ph[123]?|phase|digital phase contrast|dpc"),
+    ("Darkfield", r"df|dark ?field"),
+    ("Brightfield", r"bf|bright ?field|tl ?bf|tl ?brightfield|transmitted light"),
+    (
+        "Fluorescence",
+        r"dapi|hoechst|fitc|e?gfp|tritc|texas ?red|cy[2357](\.5)?|m?cherry|[tm]?rfp|e?yfp|e?cfp"
+        r"|tdtomato|dsred|rhodamine|fluorescein|fluorescence|fluo|af ?\d{3}|alexa( fluor)? ?\d{3}"
+        r"|draq5|mitotracker",
+    ),
+)
+
+
+def contrast_from_name(name: str) -> str | None:
+    """OME's contrast method that a channel's or filter's name tells, or None.
+
+    A guess from a name: what uses it must mark it as inferred.
+    """
+    words = " ".join(re.sub(r"[_\-/()]", " ", name).split())
+    for contrast, pattern in _CONTRAST_BY_NAME:
+        if re.search(rf"(?<![a-z\d])({pattern})(?![a-z])", words, re.IGNORECASE):
+            return contrast
+    return None
 
 
 def immersion_of(word: str) -> str:

@@ -1,4 +1,4 @@
-"""The acquisition record of one TIFF series, by who wrote the file: OME, ImageJ, or anyone."""
+"""The acquisition record of one TIFF series, by who wrote it: OME, a vendor, ImageJ, or anyone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from napari_metaseg.images.ome.xml import read_ome
 from napari_metaseg.images.tiff.calibration import imagej_fields, pixel_fields
 from napari_metaseg.images.tiff.imagej import info_fields
 from napari_metaseg.images.tiff.layout import Layout
+from napari_metaseg.images.tiff.vendor import vendor_record
 
 _CALIBRATION_TAGS = (282, 283, 296)
-_HARMONY_TAG = 65500
 
 _UNREAD = {
-    "is_metaseries": "MetaMorph or MetaXpress",
-    "is_micromanager": "Micro-Manager",
     "is_lsm": "Zeiss LSM",
     "is_stk": "MetaMorph STK",
     "is_fluoview": "Olympus FluoView",
@@ -34,17 +32,17 @@ def series_record(
     tiff: Any, series: Any, layout: Layout, *, index: int, count: int
 ) -> AcquisitionRecord:
     """What the file says of series `index` of `count`, with a notice for what had to be guessed."""
-    record = _read(tiff, series, index, count)
+    record = _read(tiff, series, layout, index, count)
     record = replace(record, channels=_as_many(record.channels, layout))
     notices = _guess_notices(layout) + _unread_notices(tiff)
     return replace(record, reported=record.reported + notices)
 
 
-def _read(tiff: Any, series: Any, index: int, count: int) -> AcquisitionRecord:
+def _read(tiff: Any, series: Any, layout: Layout, index: int, count: int) -> AcquisitionRecord:
     if tiff.is_ome and tiff.ome_metadata:
         images, broken = read_ome(tiff.ome_metadata)
         if broken:
-            plain = _plain(tiff, series)
+            plain = _plain(tiff, series, layout)
             return replace(plain, reported=(*plain.reported, Conflict((), broken)))
         if len(images) == count:
             return images[index].record
@@ -53,10 +51,13 @@ def _read(tiff: Any, series: Any, index: int, count: int) -> AcquisitionRecord:
             return named[0].record
         message = f"the OME-XML describes {len(images)} images, the file has {count}; not matched"
         return AcquisitionRecord(reported=(Conflict((), message),))
-    return _plain(tiff, series)
+    return _plain(tiff, series, layout)
 
 
-def _plain(tiff: Any, series: Any) -> AcquisitionRecord:
+def _plain(tiff: Any, series: Any, layout: Layout) -> AcquisitionRecord:
+    found = vendor_record(tiff, series, layout)
+    if found is not None:
+        return found
     tags = {
         code: tag.value
         for code in _CALIBRATION_TAGS
@@ -102,10 +103,6 @@ def _unread_notices(tiff: Any) -> tuple[Conflict, ...]:
     if tiff.is_ome:
         return ()
     vendors = [name for flag, name in _UNREAD.items() if getattr(tiff, flag, False)]
-    if _HARMONY_TAG in tiff.pages[0].tags:
-        vendors.append("PerkinElmer Harmony")
-    if tiff.is_imagej and "Exposure-ms" in str((tiff.imagej_metadata or {}).get("Info", "")):
-        vendors.append("Micro-Manager")
     return tuple(
         Conflict((), f"the file also holds {vendor} metadata, which are not read")
         for vendor in dict.fromkeys(vendors)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from napari_metaseg.acquisition.record import ChannelRecord, Conflict, Field
+from napari_metaseg.acquisition.vocabulary import contrast_from_name
 from napari_metaseg.images.vendors.nd2_text import PlaneText
 
 _MODES = {
@@ -22,12 +22,6 @@ _MODES = {
 """The flags that name one of OME's acquisition modes."""
 
 _CONTRASTS = {"brightfield": "Brightfield", "phaseContrast": "Phase", "diContrast": "DIC"}
-_TELLING_NAMES = (
-    (re.compile(r"(?<![a-z])(dic|nomarski)(?![a-z])", re.IGNORECASE), "DIC"),
-    (re.compile(r"(?<![a-z])(ph[123]?|phase)(?![a-z])", re.IGNORECASE), "Phase"),
-    (re.compile(r"(?<![a-z])(bf|bright ?field)(?![a-z])", re.IGNORECASE), "Brightfield"),
-    (re.compile(r"(?<![a-z])dark ?field(?![a-z])", re.IGNORECASE), "Darkfield"),
-)
 _LASER_TOLERANCE_NM = 5.0
 
 
@@ -66,16 +60,16 @@ def _contrast(
     """The contrast that the flags name; a name that says otherwise wins, and that is reported."""
     path = f"{where}.microscope.modalityFlags"
     flagged = next((word for flag, word in _CONTRASTS.items() if flag in flags), None)
-    named = next((word for pattern, word in _TELLING_NAMES if pattern.search(name)), None)
+    named = contrast_from_name(name)
     if flagged:
         return Field(flagged, "file", path, original=", ".join(flags))
     if "fluorescence" not in flags:
         return _named(named, name, where)
-    if named:
+    if named and named != "Fluorescence":
         message = f"channel {name!r} calls itself fluorescence, its name says {named}"
         reported.append(Conflict(("contrast_method",), message))
         return _named(named, name, where)
-    if not emits:
+    if not emits and not named:
         message = (
             f"channel {name!r} calls itself fluorescence but states no emission wavelength; "
             "NIS-Elements says so of transmitted light too, left unknown"
