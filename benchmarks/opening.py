@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from napari_metaseg.images.open import open_image
 image = open_image(Path(sys.argv[1]))
-assert image.plane().shape == image.shape[-2:]
+assert image.plane().shape == image.shape[-2:] and image.record
 status = Path("/proc/self/status").read_text()
 print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 """

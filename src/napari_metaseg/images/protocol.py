@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -100,9 +100,20 @@ class PlanewiseImage:
     axes: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    record: AcquisitionRecord
     scene_index: int = 0
     position: WellField | None = None
+    _record: AcquisitionRecord | Callable[[], AcquisitionRecord]
+
+    @property
+    def record(self) -> AcquisitionRecord:
+        """How the image was taken; a reader may leave the reading of it until it is asked for."""
+        if not isinstance(self._record, AcquisitionRecord):
+            self._record = self._record()
+        return self._record
+
+    @record.setter
+    def record(self, record: AcquisitionRecord) -> None:
+        self._record = record
 
     def original_metadata(self) -> Mapping[str, str]:
         """What the file says, in its own words; nothing where a reader does not tell."""

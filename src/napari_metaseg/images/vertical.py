@@ -10,6 +10,8 @@ from napari_metaseg.images.protocol import ImageSource, PlanewiseImage
 
 _NOTICE = Conflict((), "a vertical scan: the rows of its planes are z")
 
+_MOST_PLANES = 100
+
 
 def stored_sizes(source: ImageSource) -> dict[str, int]:
     """The length of each axis as a page of a TIFF has it: a vertical scan's rows are Y there."""
@@ -27,6 +29,7 @@ def with_notice(source: ImageSource, record: AcquisitionRecord) -> AcquisitionRe
 def name_axes(images: Iterable[ImageSource]) -> None:
     """Give images that have the notice their own axes back: CYX is CZX."""
     for image in images:
-        marked = _NOTICE in image.record.reported and "Z" not in image.axes
-        if marked and isinstance(image, PlanewiseImage):
+        if "Z" in image.axes or not isinstance(image, PlanewiseImage):
+            continue  # a record may be read late: ask only where it can matter
+        if _NOTICE in image.record.reported:
             image.axes = image.axes.replace("Y", "Z")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from napari_metaseg.acquisition.record import ChannelRecord, Conflict, Field, PlaneRecord
 from napari_metaseg.images.ome.node import Node, to_number
@@ -74,32 +76,56 @@ def _read_channel(node: Node, where: str) -> ChannelRecord:
     return ChannelRecord(node.get("Name"), fields)
 
 
+class _Plane(NamedTuple):
+    """A `Plane` element: light, since there can be tens of thousands."""
+
+    c: int
+    z: int
+    t: int
+    position_z_um: float | None
+    exposure_time_ms: float | None
+
+    def record(self) -> PlaneRecord:
+        return PlaneRecord(*self)
+
+
 def read_planes(
     pixels: Node, where: str, channels: tuple[ChannelRecord, ...], reported: list[Conflict]
 ) -> tuple[tuple[ChannelRecord, ...], tuple[PlaneRecord, ...]]:
     """Channels with the exposure that all their planes share, and planes for what varies."""
-    planes: dict[tuple[int, int, int], PlaneRecord] = {}
+    planes: dict[tuple[int, int, int], _Plane] = {}
     originals: dict[int, str] = {}
     for node in pixels.all("Plane"):
-        where_czt = tuple(to_number(node.get(n)) for n in ("TheC", "TheZ", "TheT"))
+        where_czt = tuple(_number(node.get(n)) for n in ("TheC", "TheZ", "TheT"))
         if None in where_czt:
             continue
         c, z, t = (int(v or 0) for v in where_czt)
-        exposure, text = _exposure(node)
+        exposure, text = _exposure(node.get("ExposureTime"), node.get("ExposureTimeUnit"))
         if exposure is not None:
             originals.setdefault(c, text)
-        planes[c, z, t] = PlaneRecord(c, z, t, _position(node), exposure)
+        position = _position(node.get("PositionZ"), node.get("PositionZUnit"))
+        planes[c, z, t] = _Plane(c, z, t, position, exposure)
     _doubt_exposures(originals, reported)
     kept = _without_flat_positions(list(planes.values()), reported)
     return _share_exposures(kept, channels, originals, where)
 
 
-def _exposure(node: Node) -> tuple[float | None, str]:
-    value, unit = node.positive("ExposureTime"), node.get("ExposureTimeUnit")
-    factor = ms_per_unit(unit or "s")
-    if value is None or factor is None:
+_number = lru_cache(maxsize=4096)(to_number)
+
+
+# The same few texts stand in thousands of planes.
+@lru_cache(maxsize=1024)
+def _exposure(text: str, unit: str) -> tuple[float | None, str]:
+    value, factor = to_number(text), ms_per_unit(unit or "s")
+    if value is None or value <= 0 or factor is None:
         return None, ""
-    return scaled(value, factor), f"{node.get('ExposureTime')} {unit or _NO_UNIT}"
+    return scaled(value, factor), f"{text} {unit or _NO_UNIT}"
+
+
+@lru_cache(maxsize=1024)
+def _position(text: str, unit: str) -> float | None:
+    value, factor = to_number(text), um_per_unit(unit or "µm")
+    return None if value is None or factor is None else scaled(value, factor)
 
 
 def _doubt_exposures(originals: Mapping[int, str], reported: list[Conflict]) -> None:
@@ -111,15 +137,7 @@ def _doubt_exposures(originals: Mapping[int, str], reported: list[Conflict]) -> 
             reported.append(Conflict(("exposure_time_ms",), message))
 
 
-def _position(node: Node) -> float | None:
-    value = node.number("PositionZ")
-    factor = um_per_unit(node.get("PositionZUnit") or "µm")
-    return None if value is None or factor is None else scaled(value, factor)
-
-
-def _without_flat_positions(
-    planes: list[PlaneRecord], reported: list[Conflict]
-) -> list[PlaneRecord]:
+def _without_flat_positions(planes: list[_Plane], reported: list[Conflict]) -> list[_Plane]:
     """A z stack whose planes all claim one position did not record it: take it as unknown."""
     depth: dict[tuple[int, int], set[int]] = {}
     positions: dict[tuple[int, int], set[float | None]] = {}
@@ -136,11 +154,11 @@ def _without_flat_positions(
     value = next(iter(positions[min(flat)]))
     message = f"every plane of the z stack claims PositionZ {value:g} µm; taken as not recorded"
     reported.append(Conflict(("position_z_um",), message))
-    return [replace(p, position_z_um=None) if (p.c, p.t) in flat else p for p in planes]
+    return [p._replace(position_z_um=None) if (p.c, p.t) in flat else p for p in planes]
 
 
 def _share_exposures(
-    planes: list[PlaneRecord],
+    planes: list[_Plane],
     channels: tuple[ChannelRecord, ...],
     originals: dict[int, str],
     where: str,
@@ -160,6 +178,6 @@ def _share_exposures(
             field = Field(shared[c], "file", path, originals[c])
             channel = replace(channel, fields={**channel.fields, "exposure_time_ms": field})
         new_channels.append(channel)
-    kept = (replace(p, exposure_time_ms=None) if p.c in shared else p for p in planes)
+    kept = (p._replace(exposure_time_ms=None) if p.c in shared else p for p in planes)
     told = (p for p in kept if p.position_z_um is not None or p.exposure_time_ms is not None)
-    return tuple(new_channels), tuple(told)
+    return tuple(new_channels), tuple(plane.record() for plane in told)

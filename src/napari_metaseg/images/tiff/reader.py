@@ -6,9 +6,10 @@ import logging
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from napari_metaseg.images.protocol import ImageSource, PlanewiseImage, plain_st
 from napari_metaseg.images.tiff.layout import Layout, plan_layout
 from napari_metaseg.images.tiff.plain_ome import PlainSeries, plan_plain_ome
 from napari_metaseg.images.tiff.record import series_record
+from napari_metaseg.images.tiff.vendor import original_texts
 
 # Without a handler Python prints tifffile's log to stderr, beside the one line of our own error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -76,10 +78,10 @@ class TiffImage(PlanewiseImage):
         opened: _Opened,
         series: _Series,
         layout: Layout,
-        record: AcquisitionRecord,
+        record: AcquisitionRecord | Callable[[], AcquisitionRecord],
         scene_index: int,
     ) -> None:
-        self.path, self.scene_index, self.record = opened.path, scene_index, record
+        self.path, self.scene_index, self._record = opened.path, scene_index, record
         self.name = series.name or plain_stem(opened.path)
         self.axes, self.shape = layout.axes, layout.shape
         stored = np.dtype(series.dtype)
@@ -90,6 +92,11 @@ class TiffImage(PlanewiseImage):
         self._pages = None if plain else _stored_pages(opened, series, layout)
         self._tiff = opened.tiff
         self._lock = opened.lock
+
+    def original_metadata(self) -> Mapping[str, str]:
+        """What OME, ImageJ or a vendor wrote, read anew from the file."""
+        with _opened(self.path) as opened:
+            return original_texts(opened.tiff)
 
     def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
         try:
@@ -193,8 +200,22 @@ def _open_series(opened: _Opened, series: _Series, index: int, count: int) -> Ti
         colour=tifffile.PHOTOMETRIC(page.photometric).name in _COLOUR,
         name=opened.path.name,
     )
-    record = series_record(opened.tiff, series, layout, index=index, count=count)
+    read = partial(series_record, opened.tiff, series, layout, index=index, count=count)
+    late = isinstance(series, PlainSeries)
+    record = partial(_reopened, opened, read) if late else read()
     return TiffImage(opened, series, layout, record, index)
+
+
+def _reopened(opened: _Opened, read: Callable[[], AcquisitionRecord]) -> AcquisitionRecord:
+    """What `read` gives while the file, closed since, is open again."""
+    with opened.lock:
+        try:
+            opened.tiff.filehandle.open()
+            return read()
+        except _DAMAGE as error:
+            raise _damaged(opened.path, error) from error
+        finally:
+            opened.tiff.filehandle.close()
 
 
 def _stored_pages(opened: _Opened, series: Any, layout: Layout) -> list[Any]:
