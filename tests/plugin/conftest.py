@@ -81,6 +81,7 @@ def record() -> AcquisitionRecord:
             "objective_nominal_magnification": from_file(20.0),
             "pixel_size_x_um": from_file(0.325),
             "pixel_size_y_um": from_file(0.325),
+            "pixel_size_z_um": from_file(1.5),
             "lens_na": from_file(0.75),
         },
         channels=(
@@ -97,7 +98,7 @@ def add_stack(viewer: ViewerModel, record: AcquisitionRecord) -> Callable[..., A
 
     def add(name: str = "cells", target: Any = viewer) -> Any:
         pixels = np.arange(3 * 24 * 32, dtype=np.uint16).reshape(3, 24, 32)
-        entry = new_info(path="/data/a.tif", scene="a", axes="ZYX", channel=0, record=record)
+        entry = new_info(path=f"/data/{name}.tif", scene=name, axes="ZYX", channel=0, record=record)
         return target.add_image(
             pixels,
             name=name,

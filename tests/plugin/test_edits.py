@@ -3,14 +3,15 @@ from __future__ import annotations
 import pytest
 
 from napari_metaseg.errors import InputError
-from napari_metaseg.plugin import edits, layers
+from napari_metaseg.plugin import calibration, edits, known
+from napari_metaseg.plugin.history import History
 from napari_metaseg.plugin.layers import PlaneIndex
 
 HERE, ELSEWHERE = PlaneIndex(z=2), PlaneIndex(z=0)
 
 
 def field(layer, name, plane=HERE):
-    found = layers.condition_fields(layer, plane)[name]
+    found = known.condition_fields(layer, plane)[name]
     return found.value, found.source
 
 
@@ -63,18 +64,17 @@ def test_the_pixel_size_gives_an_uncalibrated_layer_its_unit(viewer):
     layer = viewer.add_image(np.zeros((4, 5)))
     edits.edit(layer, PlaneIndex(), "pixel_size_um", "0.2")
     assert [str(u) for u in layer.units] == ["micrometer"] * 2
-    assert layers.pixel_size_um(layer) == pytest.approx(0.2)
+    assert calibration.pixel_size_um(layer) == pytest.approx(0.2)
     edits.edit(layer, PlaneIndex(), "pixel_size_um", "")
     assert [str(u) for u in layer.units] == ["pixel"] * 2
 
 
 def test_undo_and_redo_go_back_and_forth_over_edits_and_scale(add_stack):
-    layer, history = add_stack(), edits.History()
+    layer, history = add_stack(), History()
     for name, text in (("modality", "DIC"), ("pixel_size_um", "0.5")):
-        before = edits.snapshot(layer)
-        edits.edit(layer, HERE, name, text)
-        history.record(layer, before)
-    assert history.undo() is layer
+        with history.step([layer]):
+            edits.edit(layer, HERE, name, text)
+    assert history.undo() == [layer]
     assert (field(layer, "pixel_size_um"), layer.scale[-1]) == ((0.325, "file"), 0.325)
     history.undo()
     assert field(layer, "modality") == ("fluorescence", "file")
@@ -85,8 +85,9 @@ def test_undo_and_redo_go_back_and_forth_over_edits_and_scale(add_stack):
 
 
 def test_an_edit_that_changed_nothing_is_not_remembered(add_stack):
-    layer, history = add_stack(), edits.History()
-    history.record(layer, edits.snapshot(layer))
+    layer, history = add_stack(), History()
+    with history.step([layer]):
+        pass
     assert not history.can_undo
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_metaseg.plugin import layers, outputs
+from napari_metaseg.plugin import known, layers, outputs
 from napari_metaseg.plugin.annotate import new_annotation_layer
 from napari_metaseg.plugin.workspace import workspace_of
 
@@ -49,7 +49,7 @@ def test_from_a_sample_to_a_scored_overlay(window, wait_for, own_settings):
     assert acquisition.rows["magnification"].editor.line.text() == "20"
     assert acquisition.head.domain.startswith("brightfield · 20x")
     acquisition.edit("exposure_ms", "33")
-    assert layers.condition_of(image)["exposure_ms"] == 33.0
+    assert known.condition_of(image)["exposure_ms"] == 33.0
 
     new_annotation_layer(viewer)
     mine = viewer.layers[-1]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_metaseg.plugin import layers
+from napari_metaseg.plugin import calibration, known, layers
 from napari_metaseg.plugin.layers import PlaneIndex
 
 
@@ -50,26 +50,26 @@ def test_the_slider_goes_where_it_is_sent_even_beside_a_longer_layer(viewer, add
 
 def test_each_plane_has_its_own_condition(add_stack):
     layer = add_stack()
-    offsets = [layers.condition_of(layer, p)["plane_offset_um"] for p in layers.planes(layer)]
+    offsets = [known.condition_of(layer, p)["plane_offset_um"] for p in layers.planes(layer)]
     assert offsets == [-1.5, 0.0, 1.5]
 
 
 def test_the_pixel_size_is_the_layers_scale_in_micrometres(viewer):
     layer = viewer.add_image(np.zeros((4, 5)), scale=(2e-4, 2e-4), units=("mm", "mm"))
-    assert layers.pixel_size_um(layer) == pytest.approx(0.2)
-    assert layers.condition_of(layer)["pixel_size_um"] == pytest.approx(0.2)
+    assert calibration.pixel_size_um(layer) == pytest.approx(0.2)
+    assert known.condition_of(layer)["pixel_size_um"] == pytest.approx(0.2)
 
 
 def test_a_layer_in_pixels_has_no_pixel_size(viewer):
     layer = viewer.add_image(np.zeros((4, 5)))
-    assert layers.pixel_size_um(layer) is None
-    assert "pixel_size_um" not in layers.condition_of(layer)
+    assert calibration.pixel_size_um(layer) is None
+    assert "pixel_size_um" not in known.condition_of(layer)
 
 
 def test_a_scale_changed_elsewhere_in_napari_counts_as_an_edit(add_stack):
     layer = add_stack()
     layer.scale = (1.5, 0.5, 0.5)
-    found = layers.condition_fields(layer)["pixel_size_um"]
+    found = known.condition_fields(layer)["pixel_size_um"]
     assert (found.value, found.source) == (0.5, "user")
 
 

@@ -10,7 +10,7 @@ import tifffile
 from napari_metaseg.acquisition.record import AcquisitionRecord, ChannelRecord, Field, PlaneRecord
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.write import write_ome_tiff
-from napari_metaseg.plugin import layers
+from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.reader import get_reader, read, scale_and_units
 
 
@@ -43,9 +43,9 @@ def test_layers_have_scale_units_and_axis_labels(viewer, stack):
 
 def test_each_channel_knows_its_own_acquisition(viewer, stack):
     opened = [viewer.add_image(data, **options) for data, options, _ in read(str(stack[0]))]
-    modalities = [layers.condition_of(layer)["modality"] for layer in opened]
+    modalities = [known.condition_of(layer)["modality"] for layer in opened]
     assert modalities == ["fluorescence", "brightfield"]
-    found = layers.condition_fields(opened[0])["magnification"]
+    found = known.condition_fields(opened[0])["magnification"]
     assert (found.value, found.source) == (20.0, "file")
 
 
@@ -86,7 +86,7 @@ def test_several_files_open_together(tmp_path):
     assert len(read(paths)) == 2
 
 
-@pytest.mark.parametrize("name", ["a.czi", "a.csv", "a"])
+@pytest.mark.parametrize("name", ["a.docx", "a.csv", "a", "settings.xml"])
 def test_other_files_are_left_to_other_readers(name):
     assert get_reader(name) is None
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_metaseg.plugin import layers, sample_data
+from napari_metaseg.plugin import known, layers, sample_data
 from napari_metaseg.plugin.learning import suggest_pairs
 
 
@@ -15,7 +15,7 @@ def test_the_focus_series_comes_with_its_annotation_and_a_offset_for_each_plane(
     assert truth.data.shape == image.data.shape
     assert truth.data.any()
     np.testing.assert_allclose(truth.scale, image.scale)
-    offsets = [layers.condition_of(image, p)["plane_offset_um"] for p in layers.planes(image)]
+    offsets = [known.condition_of(image, p)["plane_offset_um"] for p in layers.planes(image)]
     assert offsets == [-9, -6, -3, 0, 3, 6, 9]
     assert suggest_pairs(viewer) == [(image, truth)]
 

@@ -10,7 +10,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_metaseg.acquisition.condition import Condition
-from napari_metaseg.plugin import layers
+from napari_metaseg.plugin import known, layers
 
 
 class Links:
@@ -68,7 +68,7 @@ class Focus(QObject):
     @property
     def condition(self) -> Condition:
         """What is known of that plane; empty without an image."""
-        return {} if self.image is None else layers.condition_of(self.image, self.plane)
+        return {} if self.image is None else known.condition_of(self.image, self.plane)
 
     def _refresh(self, event: object = None) -> None:
         image = self._find()

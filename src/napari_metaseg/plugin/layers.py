@@ -3,9 +3,11 @@
 Everything is kept in `layer.metadata["metaseg"]` as plain JSON that is reassigned and never
 mutated, because only an assignment emits an event:
 `path`, `scene`, `axes` (of the layer, without channel and samples), `channel`, `record`, `declared`
-(edits that hold for the whole image), `declared_planes` (edits of one plane, keyed `z,t`), perhaps
-`group` (the specimen), and for layers that this plugin makes `role` (`annotation`, `segmentation`,
-`classes`, `probability`, `errors`), `source` and `source_id` (the image layer they belong to).
+(edits that hold for the whole image), `declared_channel` (for this channel), `declared_planes` (for
+one plane of it, keyed `z,t`), `saved` (those edits as they were last saved), perhaps `group` (the
+specimen) and `plate` (where on a plate it was taken), and for layers that this plugin makes `role`
+(`annotation`, `segmentation`, `classes`, `probability`, `errors`), `source` and `source_id` (the
+image layer they belong to).
 """
 
 from __future__ import annotations
@@ -18,13 +20,10 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
-from napari_metaseg.acquisition.condition import Condition, condition_values, derive_condition
-from napari_metaseg.acquisition.record import AcquisitionRecord, Field, Value
-from napari_metaseg.acquisition.record_json import record_from_json, record_to_json
+from napari_metaseg.acquisition.record import AcquisitionRecord
+from napari_metaseg.acquisition.record_json import record_to_json
 
 KEY = "metaseg"
-PLANE_FIELDS = ("plane", "plane_offset_um", "in_focus")
-"""Fields that differ from plane to plane of a stack: an edit holds for the shown plane alone."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,12 @@ class PlaneIndex:
     def key(self) -> str:
         """The key of this plane in `declared_planes`."""
         return f"{self.z},{self.t}"
+
+    @staticmethod
+    def from_key(key: str) -> PlaneIndex:
+        """The plane of a key."""
+        z, _, t = key.partition(",")
+        return PlaneIndex(int(z), int(t))
 
 
 def info(layer: Layer) -> dict[str, Any]:
@@ -61,6 +66,7 @@ def new_info(
         "channel": channel,
         "record": record_to_json(record),
         "declared": {},
+        "declared_channel": {},
         "declared_planes": {},
     }
 
@@ -78,9 +84,9 @@ def axes_of(layer: Layer) -> str:
 
 
 def size(layer: Layer, axis: str) -> int:
-    """How many planes the layer has along an axis; 1 where it has no such axis."""
-    axes = axes_of(layer)
-    return int(layer.data.shape[axes.index(axis)]) if axis in axes else 1
+    """How many planes the layer has along an axis; 1 where no planes are numbered along it."""
+    numbered = axes_of(layer)[:-2]
+    return int(layer.data.shape[numbered.index(axis)]) if axis in numbered else 1
 
 
 def planes(layer: Layer) -> list[PlaneIndex]:
@@ -90,7 +96,7 @@ def planes(layer: Layer) -> list[PlaneIndex]:
 
 def shown_plane(layer: Layer, viewer: Any) -> PlaneIndex:
     """The plane of the layer that the viewer's sliders stand on."""
-    axes, at = axes_of(layer), layer.world_to_data(viewer.dims.point)
+    axes, at = axes_of(layer)[:-2], layer.world_to_data(viewer.dims.point)
     index = {}
     for axis in "ZT":
         last = size(layer, axis) - 1
@@ -101,9 +107,9 @@ def shown_plane(layer: Layer, viewer: Any) -> PlaneIndex:
 
 def show_plane(layer: Layer, viewer: Any, plane: PlaneIndex) -> None:
     """Move the viewer's sliders to a plane of the layer."""
-    axes = axes_of(layer)
-    at = [float(getattr(plane, axis.lower(), 0)) if axis in "ZT" else 0.0 for axis in axes]
-    world = layer.data_to_world(at)
+    axes = axes_of(layer)[:-2]
+    at = [float(getattr(plane, axis.lower())) if axis in "ZT" else 0.0 for axis in axes]
+    world = layer.data_to_world([*at, 0.0, 0.0])
     offset = viewer.dims.ndim - layer.ndim
     for i, axis in enumerate(axes):
         if axis in "ZT":
@@ -112,59 +118,9 @@ def show_plane(layer: Layer, viewer: Any, plane: PlaneIndex) -> None:
 
 def plane_slices(layer: Layer, plane: PlaneIndex) -> tuple[int | slice, ...]:
     """The index of one plane into the layer's data; along other axes the first."""
+    at: Mapping[str, int] = {"Z": plane.z, "T": plane.t}
     everything = slice(None)
-    at: Mapping[str, int | slice] = {"Z": plane.z, "T": plane.t, "Y": everything, "X": everything}
-    return tuple(at.get(axis, 0) for axis in axes_of(layer))
-
-
-def record_of(layer: Layer, plane: PlaneIndex | None = None) -> AcquisitionRecord:
-    """The layer's record with the edits that hold for the whole image and for `plane`."""
-    entry = info(layer)
-    record = record_from_json(entry.get("record"))
-    edits: dict[str, Value | None] = dict(entry.get("declared", {}))
-    if plane is not None:
-        edits |= entry.get("declared_planes", {}).get(plane.key, {})
-    return record.declare(edits | _scale_edit(layer, record.declare(edits)), path="edited here")
-
-
-def condition_fields(layer: Layer, plane: PlaneIndex | None = None) -> dict[str, Field]:
-    """Every condition field of one plane (None: of the image as a whole) with its source."""
-    channel = int(info(layer).get("channel", 0))
-    record = record_of(layer, plane)
-    if plane is None:
-        return derive_condition(record, c=channel)
-    return derive_condition(record, c=channel, z=plane.z, t=plane.t)
-
-
-def condition_of(layer: Layer, plane: PlaneIndex | None = None) -> Condition:
-    """What is known of one plane: what a network sees."""
-    return condition_values(condition_fields(layer, plane))
-
-
-def pixel_size_um(layer: Layer) -> float | None:
-    """The layer's scale along x in micrometres, or None where its unit is not a length."""
-    quantity = float(abs(layer.scale[-1])) * layer.units[-1]
-    if not quantity.check("[length]"):
-        return None
-    return float(quantity.to("um").magnitude)
-
-
-def _scale_edit(layer: Layer, record: AcquisitionRecord) -> dict[str, Value | None]:
-    """The layer's own scale, where it was changed after the file was read."""
-    shown = pixel_size_um(layer)
-    known = derive_condition(record)["pixel_size_um"].value
-    if shown is None or (isinstance(known, float) and abs(shown - known) <= 1e-3 * known):
-        return {}
-    return {"pixel_size_um": round(shown, 9)}
-
-
-def set_pixel_size(layer: Layer, x_um: float | None, y_um: float | None = None) -> None:
-    """Give the layer's two last axes a pixel size in micrometres; None makes them uncalibrated."""
-    scale, units = list(layer.scale), [str(u) for u in layer.units]
-    scale[-2:] = [1.0, 1.0] if x_um is None else [y_um or x_um, x_um]
-    units[-2:] = ["pixel"] * 2 if x_um is None else ["um"] * 2
-    layer.units = units
-    layer.scale = scale
+    return (*(at.get(axis, 0) for axis in axes_of(layer)[:-2]), everything, everything)
 
 
 def geometry(layer: Layer) -> dict[str, Any]:

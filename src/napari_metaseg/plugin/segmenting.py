@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
-from napari_metaseg.plugin import layers
+from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.layers import PlaneIndex
 from napari_metaseg.plugin.workspace import LoadedModel
 
@@ -80,7 +80,7 @@ def plane_task(image: Image, plane: PlaneIndex) -> PlaneTask:
         plane=plane,
         pixels=data,
         at=layers.plane_slices(image, plane),
-        condition=layers.condition_of(image, plane),
+        condition=known.condition_of(image, plane),
     )
 
 

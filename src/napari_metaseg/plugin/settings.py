@@ -43,6 +43,11 @@ def _default_folder() -> Path:
     return user_data_path("napari-metaseg", appauthor=False) / "models"
 
 
+def template_folder() -> Path:
+    """Where templates of values are kept: beside the models."""
+    return _default_folder().parent / "templates"
+
+
 def _stored() -> Any:
     from napari.settings import get_plugin_settings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
+from napari_metaseg.acquisition.record import Value
 
 
 def field_word(name: str) -> str:
@@ -15,3 +16,17 @@ def plain(sentence: str) -> str:
     for name in sorted(CONDITION_FIELDS, key=len, reverse=True):
         sentence = sentence.replace(name, field_word(name)) if "_" in name else sentence
     return sentence
+
+
+def shown(value: Value | None) -> str:
+    """A value as people write it: numbers without trailing zeros, yes and no, empty if unknown."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float | int) else value
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: `1 image`, `2 images`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_metaseg.plugin import layers
+from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.widgets.acquisition import AcquisitionWidget
 
 
@@ -42,7 +42,7 @@ def test_a_typed_value_is_kept_in_the_layer_and_marked_as_yours(panel, add_stack
     line.setText("40")
     line.editingFinished.emit()
     assert shown(panel, "exposure_ms") == ("40", "you")
-    assert layers.info(layer)["declared"] == {"exposure_ms": 40.0}
+    assert layers.info(layer)["declared_channel"] == {"exposure_ms": 40.0}
     assert "40 ms" in panel.head.domain
 
 
@@ -91,27 +91,28 @@ def test_conflicts_are_shown_in_words(panel, add_stack):
 
 def test_undo_and_redo_say_why_they_are_off(panel, add_stack):
     add_stack()
-    assert not panel.undo_button.isEnabled()
-    assert panel.undo_button.toolTip()
+    assert not panel.tools.actions.undo_button.isEnabled()
+    assert panel.tools.actions.undo_button.toolTip()
     panel.edit("modality", "DIC")
-    panel.undo_button.click()
+    panel.tools.actions.undo_button.click()
     assert shown(panel, "modality") == ("fluorescence", "file")
-    panel.redo_button.click()
+    panel.tools.actions.redo_button.click()
     assert shown(panel, "modality") == ("DIC", "you")
 
 
 def test_edits_are_copied_to_other_images(panel, viewer, add_stack):
     first, second = add_stack("first"), add_stack("second")
     viewer.layers.selection.active = first
-    assert not panel.copy_button.isEnabled()
+    assert not panel.tools.actions.copy_button.isEnabled()
     panel.edit("modality", "DIC")
-    panel._copy_menu.actions()[0].trigger()
-    assert layers.condition_of(second)["modality"] == "DIC"
+    panel.tools.actions.copy_menu.actions()[0].trigger()
+    assert known.condition_of(second)["modality"] == "DIC"
 
 
 def test_more_from_the_file_shows_what_else_is_known(panel, add_stack):
     add_stack()
-    assert panel.details.texts["Numerical aperture"] == "0.75"
+    assert shown(panel, "lens_na") == ("0.75", "file")
+    assert panel.details.texts["File"] == "/data/cells.tif"
 
 
 def test_a_closed_image_leaves_an_empty_panel(panel, viewer, add_stack):

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from napari_metaseg.plugin import layers, outputs
+from napari_metaseg.plugin import known, layers, outputs
 from napari_metaseg.plugin.widgets.score import ScoreWidget
 from napari_metaseg.plugin.widgets.segment import SegmentWidget
 from napari_metaseg.plugin.widgets.train import TrainWidget
@@ -141,12 +141,12 @@ def test_segment_says_what_it_needs(make_panel, viewer):
 def test_the_card_holds_the_image_against_what_was_trained(make_panel, trained, three_images):
     (field,) = trained.current.package.manifest.metadata_schema.fields
     known = [
-        i for i, _ in three_images if layers.condition_of(i)[field.name] in field.trained_values
+        i for i, _ in three_images if known.condition_of(i)[field.name] in field.trained_values
     ]
     panel = make_panel(SegmentWidget)
     panel.viewer.layers.selection.active = known[0]
     here, seen, sign = panel.card.rows["magnification"]
-    assert here == f"{layers.condition_of(known[0])['magnification']:g}x"
+    assert here == f"{known.condition_of(known[0])['magnification']:g}x"
     assert (seen, sign) == (f"{field.trained_text}x", "✓")
     layers.update_info(panel.focus.image, declared={"magnification": 500.0})
     assert panel.card.rows["magnification"][2] == "⚠"

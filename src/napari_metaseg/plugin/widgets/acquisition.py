@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from functools import partial
 from typing import Any
 
 from napari.layers import Layer
-from qtpy.QtWidgets import QGridLayout, QMenu, QPushButton, QToolButton
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 
-from napari_metaseg.acquisition.conflicts import conflicts
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS
-from napari_metaseg.acquisition.record import Conflict
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FIELD_SPECS, FieldSpec
+from napari_metaseg.acquisition.project import Project
 from napari_metaseg.errors import InputError
-from napari_metaseg.plugin import edits, layers
+from napari_metaseg.plugin import calibration, edits, facts, known, layers
+from napari_metaseg.plugin.history import History, Snapshot, snapshot
+from napari_metaseg.plugin.planes import PlaneSheet
+from napari_metaseg.plugin.widgets.acquisition_tools import Tools
 from napari_metaseg.plugin.widgets.details import Details
+from napari_metaseg.plugin.widgets.field_grid import FieldGrid
 from napari_metaseg.plugin.widgets.fields import FieldRow
 from napari_metaseg.plugin.widgets.frame import Panel, plane_words
-from napari_metaseg.plugin.widgets.parts import Section, card, label, row
+from napari_metaseg.plugin.widgets.new_field import NewField
+from napari_metaseg.plugin.widgets.parts import Section, card, label
+from napari_metaseg.plugin.widgets.plane_table import PlaneTable
 
-IMAGE_ROWS = ("magnification", "pixel_size_um", "modality", "exposure_ms", "immersion")
+IMAGE_ROWS = ("magnification", "pixel_size_um", "immersion")
+CHANNEL_ROWS = ("modality", "exposure_ms")
 PLANE_ROWS = ("plane_offset_um", "in_focus", "plane")
+OME_ROWS = (
+    *("objective_nominal_magnification", "lens_na", "refractive_index"),
+    *("pixel_size_y_um", "pixel_size_z_um"),
+    *("contrast_method", "illumination_type", "acquisition_mode"),
+    *("excitation_nm", "emission_nm", "binning"),
+)
+MAIN_ROWS = (*IMAGE_ROWS, *CHANNEL_ROWS)
 
 
 class AcquisitionWidget(Panel):
@@ -30,159 +42,254 @@ class AcquisitionWidget(Panel):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self.history = edits.History()
-        self.rows: dict[str, FieldRow] = {}
-        self._plane_title = label("", "section")
-        self.body.addWidget(label("Whole image", "section"))
-        self.body.addLayout(self._grid(IMAGE_ROWS))
-        self.body.addWidget(self._plane_title)
-        self.body.addLayout(self._grid(PLANE_ROWS))
+        self.history = History()
+        self.project = Project()
+        self._seen: dict[Layer, Snapshot] = {}
+        self._editing = False
+        self._build()
+        self.tools = Tools(self)
+        self._connect_signals()
+        self._on_layer()
+
+    def _build(self) -> None:
+        self._image_grid = FieldGrid(CONDITION_FIELDS[n] for n in IMAGE_ROWS)
+        self._channel_grid = FieldGrid(CONDITION_FIELDS[n] for n in CHANNEL_ROWS)
+        self._plane_grid = FieldGrid(CONDITION_FIELDS[n] for n in PLANE_ROWS)
+        self._ome_grid = FieldGrid(FIELD_SPECS[n] for n in OME_ROWS)
+        self._free_grid = FieldGrid()
+        self.grids = (
+            *(self._image_grid, self._free_grid, self._channel_grid),
+            *(self._plane_grid, self._ome_grid),
+        )
+        self._channel_title, self._plane_title = label("", "section"), label("", "section")
         self.conflicts = label("", "warn", wrap=True)
         self._conflict_card = card(label("These do not fit together", "section"), self.conflicts)
+        self.planes = PlaneTable(PlaneSheet(None, (), self.history))
+        self.new_field, self.details = NewField(), Details()
+        self._planes_section = Section("All planes", self.planes, open_=True)
+
+    def lay_out(self, actions: Any, foot: Any) -> None:
+        """Put the parts in their places, between the actions and the foot that the tools made."""
+        self.body.addWidget(actions)
         self.body.addWidget(self._conflict_card)
-        self.body.addLayout(self._buttons())
-        self.details = Details()
+        self.body.addWidget(label("Whole image", "section"))
+        for widget in (self._image_grid, self._free_grid, self._channel_title):
+            self.body.addWidget(widget)
+        for widget in (self._channel_grid, self._plane_title, self._plane_grid):
+            self.body.addWidget(widget)
+        self.body.addWidget(self._planes_section)
+        self.body.addWidget(Section("Objective and channel", self._ome_grid))
+        self.body.addWidget(Section("A field of your own", self.new_field))
         self.body.addWidget(Section("More from the file", self.details))
         self.body.addStretch(1)
-        for signal in (
-            self.focus.layer_changed,
-            self.focus.plane_changed,
-            self.focus.record_changed,
-            self.focus.layers_changed,
-        ):
-            signal.connect(self.refresh)
-        self.focus.layer_changed.connect(self._say_hint)
-        self.refresh()
-        self._say_hint()
+        self.footer.addWidget(foot)
 
-    def _grid(self, names: tuple[str, ...]) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(4)
-        grid.setVerticalSpacing(5)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnMinimumWidth(0, 90)
-        grid.setColumnMinimumWidth(2, 54)
-        for name in names:
-            self.rows[name] = FieldRow(CONDITION_FIELDS[name], grid, self)
-            self.rows[name].edited.connect(self.edit)
-        return grid
+    def _connect_signals(self) -> None:
+        self.focus.layer_changed.connect(self._on_layer)
+        self.focus.plane_changed.connect(self.refresh)
+        self.focus.record_changed.connect(self._on_record)
+        self.focus.layers_changed.connect(self.refresh)
+        for grid, following in zip(self.grids, (*self.grids[1:], self._image_grid), strict=True):
+            grid.edited.connect(self.edit)
+            grid.left.connect(following.focus_first)
+        self.planes.chosen.connect(self._go_to)
+        self.planes.refused.connect(self._refuse)
+        self.planes.edited.connect(self._on_planes_edited)
+        for keys, slot in (("Ctrl+Z", self.undo), ("Ctrl+Shift+Z", self.redo)):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
 
-    def _buttons(self) -> Any:
-        self.undo_button = QPushButton("Undo")
-        self.redo_button = QPushButton("Redo")
-        self.copy_button = QToolButton()
-        self.copy_button.setText("Copy edits to ▾")
-        self.copy_button.setProperty("look", "menu")
-        self.copy_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._copy_menu = QMenu(self.copy_button)
-        self.copy_button.setMenu(self._copy_menu)
-        self.undo_button.clicked.connect(self.undo)
-        self.redo_button.clicked.connect(self.redo)
-        return row(self.undo_button, self.redo_button, 1, self.copy_button)
+    @property
+    def rows(self) -> dict[str, FieldRow]:
+        """Every row by its field."""
+        return {name: row for grid in self.grids for name, row in grid.rows.items()}
+
+    @property
+    def images(self) -> list[Any]:
+        """The image layers of the viewer."""
+        return layers.image_layers(self.viewer)
+
+    @property
+    def specs(self) -> dict[str, FieldSpec]:
+        """Every field that the form can show."""
+        return {**FIELD_SPECS, **facts.free_specs(self.focus.image, self.project)}
 
     def edit(self, name: str, text: str) -> None:
         """State a field as typed; says in the status line what came of it."""
-        image, spec = self.focus.image, CONDITION_FIELDS[name]
+        image = self.focus.image
         if image is None:
             return
-        before = edits.snapshot(image)
         try:
-            edits.edit(image, self.focus.plane, name, text)
+            with self.step([image]):
+                edits.edit(
+                    *(image, self.focus.plane, name, text),
+                    images=self.images,
+                    specs=self.project.fields,
+                )
         except InputError as error:
             self.rows[name].editor.mark(bad=True)
             self.say(str(error), "bad")
             return
-        self.history.record(image, before)
-        self.refresh()
-        self.say(self._what_happened(name, spec.label), "good")
+        self.say(self._what_happened(image, name), "good")
 
-    def _what_happened(self, name: str, title: str) -> str:
-        image = self.focus.image
-        found = layers.condition_fields(image, self.focus.plane)[name]
-        if found.source != "user":
+    def step(self, targets: list[Layer]) -> Any:
+        """One step to undo, in these layers and their companions; the form follows at its end."""
+        return _Step(self, targets)
+
+    def _what_happened(self, image: Layer, name: str) -> str:
+        title = self.specs[name].label if name in self.specs else name
+        if name not in edits.own_edits(image, self.focus.plane):
             return f"{title}: your edit is taken back."
-        only = " for this plane" if edits.is_plane_field(image, name) else ""
-        extra = ", and scaled the layer to match" if name == "pixel_size_um" else ""
+        where = {"image": "", "channel": " for this channel", "plane": " for this plane"}
+        level = edits.level_of(image, self.focus.plane, name)
+        only = (
+            where[level]
+            if level == "plane" or len(edits.companions(image, self.images)) > 1
+            else ""
+        )
+        extra = ", and scaled the layer to match" if name in calibration.AXES_OF else ""
         return f"Noted {title.lower()}{only}{extra}. The file itself is not changed."
 
     def undo(self) -> None:
         """Take back the last edit."""
-        self._stepped(self.history.undo(), "Undone")
+        self._stepped(self._without_watching(self.history.undo), "Undone")
 
     def redo(self) -> None:
         """Make the last undone edit again."""
-        self._stepped(self.history.redo(), "Done again")
+        self._stepped(self._without_watching(self.history.redo), "Done again")
 
-    def _stepped(self, layer: Layer | None, what: str) -> None:
-        self.refresh()
-        if layer is not None:
-            self.say(f"{what}, in {layer.name}.", "good")
+    def _without_watching(self, change: Any) -> Any:
+        self._editing = True
+        try:
+            return change()
+        finally:
+            self._editing = False
 
-    def copy_to(self, targets: list[Layer]) -> None:
-        """State for other images what was stated here for the whole image."""
-        before = {target: edits.snapshot(target) for target in targets}
-        count = edits.copy_edits(self.focus.image, targets)
-        for target, state in before.items():
-            self.history.record(target, state)
+    def _stepped(self, changed: list[Layer], what: str) -> None:
         self.refresh()
-        self.say(f"Copied your edits to {count} image{'s' if count != 1 else ''}.", "good")
+        if changed:
+            self.say(f"{what}, in {', '.join(layer.name for layer in changed[:3])}.", "good")
+        else:
+            self.say(f"There is nothing to {'undo' if what == 'Undone' else 'redo'}.")
 
     def refresh(self) -> None:
         """Show what is known of the image in focus and its shown plane."""
         image, plane = self.focus.image, self.focus.plane
-        found = {} if image is None else layers.condition_fields(image, plane)
-        for name, shown in self.rows.items():
-            shown.set_enabled(image is not None)
-            if image is not None:
-                shown.show_field(found[name], edits.file_value(image, plane, name))
+        clashes = [] if image is None else facts.clashes_of(image, plane)
+        for grid in self.grids:
+            shown = {} if image is None else facts.facts(image, plane, grid.rows, clashes)
+            grid.show_facts(shown)
+        self.conflicts.setText("\n".join(f"⚠ {facts.in_words(c)}" for c in clashes))
+        self._conflict_card.setVisible(bool(clashes))
+        self._show_titles(image)
+        self._show_planes(image)
+        self.details.show_layer(image)
+        self.tools.refresh()
+        self._seen = {la: snapshot(la) for la in ([] if image is None else [image])}
+
+    def _show_titles(self, image: Layer | None) -> None:
         words = plane_words(self.focus)
         self._plane_title.setText(f"This plane · {words}" if words else "Focus")
-        self._show_conflicts()
-        self._show_buttons()
-        self.details.show_record(None if image is None else layers.record_of(image, plane), image)
+        name = ""
+        if image is not None:
+            name = known.record_of(image).channel(known.channel_of(image)).name
+        self._channel_title.setText(f"This channel · {name}" if name else "Channel")
 
-    def _show_conflicts(self) -> None:
+    def _show_planes(self, image: Layer | None) -> None:
+        several = image is not None and len(layers.planes(image)) > 1
+        self._planes_section.setVisible(several)
+        if several and image is not None:
+            sheet = PlaneSheet(image, self.images, self.history)
+            step = calibration.z_field(known.record_of(image)).value
+            size = calibration.pixel_size_um(image, "Z")
+            self.planes.show_sheet(
+                sheet, float(step) if isinstance(step, float) else size, self.focus.plane
+            )
+
+    def _on_layer(self) -> None:
+        """Another image: its project's fields become rows."""
+        self.load_project()
+        self.refresh()
+        self.say_hint()
+
+    def load_project(self) -> None:
+        """Read the project file near the image, and make its fields rows."""
+        try:
+            self.project = facts.project_of(self.focus.image)
+        except InputError as error:
+            self.project = Project()
+            self.say(str(error), "warn")
+        self._show_free_rows()
+
+    def _show_free_rows(self) -> None:
+        free = facts.free_specs(self.focus.image, self.project)
+        self._free_grid.set_specs(tuple(free.values()))
+        self._free_grid.setVisible(bool(free))
+
+    def _on_record(self) -> None:
+        """What is known changed: a scale that was changed elsewhere can be undone here too."""
         image = self.focus.image
-        found = () if image is None else conflicts(layers.record_of(image, self.focus.plane))
-        self.conflicts.setText("\n".join(f"⚠ {_in_words(c)}" for c in found))
-        self._conflict_card.setVisible(bool(found))
+        if self._editing:
+            return
+        before = self._seen.get(image) if image is not None else None
+        if image is not None and before is not None and tuple(image.scale) != before.scale:
+            self.history.record({image: before})
+        self._show_free_rows()
+        self.refresh()
 
-    def _show_buttons(self) -> None:
-        self.undo_button.setEnabled(self.history.can_undo)
-        self.redo_button.setEnabled(self.history.can_redo)
-        self.undo_button.setToolTip("" if self.history.can_undo else "No edit to take back")
-        self.redo_button.setToolTip("" if self.history.can_redo else "Nothing was undone")
-        image = self.focus.image
-        others = [i for i in layers.image_layers(self.viewer) if i is not image]
-        stated = image is not None and bool(layers.info(image).get("declared"))
-        reason = "" if stated else "You have not edited this image yet"
-        reason = reason or ("" if others else "There is no other image")
-        self.copy_button.setEnabled(not reason)
-        self.copy_button.setToolTip(reason or "State the same for other images")
-        self._fill_copy_menu(others)
+    def _go_to(self, plane: layers.PlaneIndex) -> None:
+        if self.focus.image is not None:
+            layers.show_plane(self.focus.image, self.viewer, plane)
 
-    def _fill_copy_menu(self, others: list[Any]) -> None:
-        self._copy_menu.clear()
-        if len(others) > 1:
-            self._copy_menu.addAction("all other images", partial(self.copy_to, others))
-        for other in others:
-            self._copy_menu.addAction(other.name, partial(self.copy_to, [other]))
+    def _refuse(self, text: str) -> None:
+        self.say(text, "warn")
 
-    def _say_hint(self) -> None:
+    def _on_planes_edited(self, text: str) -> None:
+        self.refresh()
+        self.say(f"{text} The file itself is not changed.", "good")
+
+    def say_hint(self) -> None:
+        """Say what to do first: what is not known."""
         image = self.focus.image
         if image is None:
             self.say("Open an image (File ▸ Open) or a sample (File ▸ Open Sample) to begin.")
             return
-        found = layers.condition_fields(image, self.focus.plane)
-        missing = [CONDITION_FIELDS[n].label.lower() for n in IMAGE_ROWS if not found[n].known]
+        found = known.condition_fields(image, self.focus.plane)
+        missing = [CONDITION_FIELDS[n].label.lower() for n in MAIN_ROWS if not found[n].known]
         if missing:
             self.say(f"Not known: {', '.join(missing)}. Type what you know.", "info")
         else:
             self.say("Everything that matters most is known.", "good")
 
+    def on_event(self, event: object) -> None:
+        """What a job says while it saves."""
+        self.tools.on_event(event)
 
-def _in_words(conflict: Conflict) -> str:
-    names = [CONDITION_FIELDS[n].label if n in CONDITION_FIELDS else n for n in conflict.fields]
-    message = re.sub(r"(\d)\.0\b", r"\1", conflict.message).replace("stated as", "you say")
-    return f"{' and '.join(names)}: {message}."
+    def on_result(self, result: object) -> None:
+        """What a job saved."""
+        self.tools.on_result(result)
+
+    def on_finished(self, outcome: str) -> None:
+        """The job is over."""
+        self.tools.on_finished(outcome)
+
+
+class _Step:
+    """A step to undo over layers and their companions, in which the form holds still."""
+
+    def __init__(self, panel: AcquisitionWidget, targets: list[Layer]) -> None:
+        self._panel, images = panel, panel.images
+        self._layers = {la: None for t in targets for la in edits.companions(t, images)}
+
+    def __enter__(self) -> None:
+        self._panel._editing = True
+        self._step = self._panel.history.step(list(self._layers))
+        self._step.__enter__()
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self._panel._editing = False
+        self._step.__exit__(kind, error, trace)
+        if error is None:
+            self._panel._show_free_rows()
+            self._panel.refresh()

@@ -5,26 +5,15 @@ from __future__ import annotations
 from napari.layers import Layer
 from qtpy.QtWidgets import QGridLayout, QWidget
 
-from napari_metaseg.acquisition.record import AcquisitionRecord, Field
-from napari_metaseg.plugin import layers
-from napari_metaseg.plugin.widgets.fields import shown
+from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.widgets.parts import eliding_label, empty, label
+from napari_metaseg.plugin.words import shown
 
 _IMAGE = {
-    "lens_na": ("Numerical aperture", ""),
-    "refractive_index": ("Refractive index", ""),
-    "pixel_size_z_um": ("Step between planes", "µm"),
-    "detector": ("Camera", ""),
-    "microscope": ("Microscope", ""),
-    "acquired_at": ("Acquired", ""),
-}
-_CHANNEL = {
-    "contrast_method": ("Contrast method", ""),
-    "illumination_type": ("Illumination", ""),
-    "acquisition_mode": ("Mode", ""),
-    "excitation_nm": ("Excitation", "nm"),
-    "emission_nm": ("Emission", "nm"),
-    "binning": ("Binning", ""),
+    "total_magnification": "Total magnification",
+    "detector": "Camera",
+    "microscope": "Microscope",
+    "acquired_at": "Acquired",
 }
 
 
@@ -38,9 +27,9 @@ class Details(QWidget):
         self._grid.setColumnStretch(1, 1)
         self.texts: dict[str, str] = {}
 
-    def show_record(self, record: AcquisitionRecord | None, image: Layer | None) -> None:
-        """Show one record; None shows nothing."""
-        texts = {} if record is None or image is None else _texts(record, image)
+    def show_layer(self, image: Layer | None) -> None:
+        """Show one image; None shows nothing."""
+        texts = {} if image is None else _texts(image)
         if texts == self.texts and self._grid.count():
             return
         self.texts = texts
@@ -52,14 +41,12 @@ class Details(QWidget):
             self._grid.addWidget(value, i, 1)
 
 
-def _texts(record: AcquisitionRecord, image: Layer) -> dict[str, str]:
-    channel = record.channel(int(layers.info(image).get("channel", 0)))
-    texts = {"Channel": channel.name} if channel.name else {}
-    texts |= {t: _text(record.get(n), u) for n, (t, u) in _IMAGE.items()}
-    texts |= {t: _text(channel.get(n), u) for n, (t, u) in _CHANNEL.items()}
-    texts["File"] = str(layers.info(image).get("path", ""))
+def _texts(image: Layer) -> dict[str, str]:
+    record, entry = known.record_of(image), layers.info(image)
+    texts = {"Channel": record.channel(known.channel_of(image)).name}
+    texts |= {title: shown(record.get(name).value) for name, title in _IMAGE.items()}
+    place = entry.get("plate")
+    if place:
+        texts["On the plate"] = f"well {place.get('well')}, field {place.get('field')}"
+    texts |= {"Image": str(entry.get("scene", "")), "File": str(entry.get("path", ""))}
     return {name: text for name, text in texts.items() if text}
-
-
-def _text(found: Field, unit: str) -> str:
-    return f"{shown(found.value)} {unit}".strip() if found.known else ""

@@ -92,7 +92,10 @@ def plane_words(focus: Focus) -> str:
 
 
 class Panel(QWidget):
-    """A dock widget of this plugin. Subclasses fill `self.body` and override the `on_…` hooks."""
+    """A dock widget of this plugin. Subclasses fill `self.body`, perhaps `self.footer`.
+
+    The body scrolls; the footer stays in view. The `on_…` hooks are overridden for jobs.
+    """
 
     title = ""
 
@@ -104,7 +107,7 @@ class Panel(QWidget):
         self.head = Head()
         self.job: Job | None = None
         self._busy = False
-        self.body = QVBoxLayout()
+        self.body, self.footer = QVBoxLayout(), QVBoxLayout()
         self._lay_out()
         self._connect()
         self.setStyleSheet(style.sheet(viewer.theme))
@@ -115,7 +118,7 @@ class Panel(QWidget):
     def _lay_out(self) -> None:
         content = QWidget()
         content.setLayout(self.body)
-        self.body.setContentsMargins(8, 6, 8, 8)
+        self.body.setContentsMargins(8, 6, 6, 8)
         self.body.setSpacing(8)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -128,6 +131,8 @@ class Panel(QWidget):
         outer.addWidget(self.head)
         outer.addWidget(line())
         outer.addWidget(scroll, 1)
+        outer.addLayout(self.footer)
+        self.footer.setContentsMargins(0, 0, 0, 0)
 
     def _connect(self) -> None:
         for signal in (self.focus.layer_changed, self.focus.record_changed):

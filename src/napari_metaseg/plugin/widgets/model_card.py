@@ -8,9 +8,8 @@ from qtpy.QtWidgets import QFrame, QGridLayout, QVBoxLayout
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
-from napari_metaseg.plugin.widgets.fields import shown
 from napari_metaseg.plugin.widgets.parts import eliding_label, empty, label
-from napari_metaseg.plugin.words import plain
+from napari_metaseg.plugin.words import plain, shown
 from napari_metaseg.plugin.workspace import LoadedModel
 
 if TYPE_CHECKING:

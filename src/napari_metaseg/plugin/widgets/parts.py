@@ -309,5 +309,5 @@ def tool_button(text: str, tip: str) -> QToolButton:
     made.setToolTip(tip)
     made.setAccessibleName(tip)
     made.setProperty("look", "sign")
-    made.setFixedSize(22, 22)
+    made.setFixedSize(20, 22)
     return made

@@ -23,8 +23,10 @@ QLabel[look="chip"] {{
 }}
 QLabel[look="device"] {{ color: {muted}; border: 1px solid {raised}; border-radius: 4px;
   padding: 0px 5px; }}
-QLabel[badge] {{ border-radius: 4px; padding: 1px 5px; color: {text}; background: {raised}; }}
-QLabel[badge="you"] {{ background: {accent}; color: white; }}
+QLabel[badge] {{ border-radius: 4px; padding: 2px 2px; color: {text}; background: {raised};
+  font-size: {size_small}; }}
+QLabel[badge="user"] {{ background: {accent}; color: white; font-weight: 600; }}
+QLabel[badge="saved"] {{ background: transparent; border: 1px solid {accent}; padding: 1px; }}
 QLabel[badge="inferred"] {{ background: transparent; border: 1px dashed {muted}; }}
 QLabel[badge="missing"] {{ background: transparent; color: {muted}; }}
 QFrame[look="card"] {{ background: {card}; border-radius: 5px; }}
@@ -51,9 +53,11 @@ QToolButton[look="menu"] {{ background: {button}; padding: 4px 8px; border-radiu
 QToolButton[look="menu"]:disabled {{ color: {muted}; }}
 QToolButton[look="menu"]::menu-indicator {{ image: none; }}
 QLineEdit, QComboBox {{ border: 1px solid {raised}; border-radius: 3px; }}
-QLineEdit[bad="true"] {{ border: 1px solid {bad}; }}
+QLineEdit[clash="true"], QComboBox[clash="true"] {{ border: 1px solid {warn}; }}
+QLineEdit[bad="true"], QComboBox[bad="true"] {{ border: 1px solid {bad}; }}
+QLineEdit:focus, QComboBox:focus {{ border: 1px solid {accent}; }}
 QComboBox {{ padding: 2px 2px 2px 4px; }}
-QComboBox::drop-down {{ width: 18px; }}
+QComboBox::drop-down {{ width: 15px; }}
 QComboBox QLineEdit {{ border: none; min-height: 16px; padding: 0px; }}
 QProgressBar {{ background: {raised}; border-radius: 4px; max-height: 10px; min-height: 10px;
   text-align: center; color: transparent; }}
@@ -63,6 +67,18 @@ QTableView::item {{ padding: 3px 4px; }}
 QTableView::item:selected {{ background: {accent}; color: white; }}
 QHeaderView::section {{ background: {raised}; padding: 4px; border: none; }}
 QScrollArea {{ border: none; }}
+QScrollArea QScrollBar:vertical {{ width: 7px; margin: 0px; background: transparent;
+  border: none; }}
+QScrollArea QScrollBar::handle:vertical {{ background: {raised}; border-radius: 3px;
+  min-height: 24px; }}
+QScrollArea QScrollBar::add-line:vertical, QScrollArea QScrollBar::sub-line:vertical {{
+  height: 0px; border: none; }}
+QPushButton[look="well"] {{ padding: 0px; min-height: 0px; border-radius: 3px;
+  font-size: {size_small}; background: {button}; }}
+QPushButton[look="well"]:disabled {{ background: transparent; color: {raised};
+  border: 1px solid {card}; }}
+QPushButton[look="well"][dim="true"] {{ background: transparent; border: 1px dashed {muted}; }}
+QPushButton[look="well"]:checked {{ background: {accent}; color: white; font-weight: 600; }}
 """
 
 
@@ -88,6 +104,7 @@ def colours(theme: str) -> dict[str, str]:
         "warn": WARN,
         "bad": BAD,
         "size_large": f"{points + 1:g}pt",
+        "size_small": f"{points - 1:g}pt",
     }
 
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QWidget
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CurvePoint, Notice, Progress
-from napari_metaseg.plugin import layers
+from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.annotate import add_annotation
 from napari_metaseg.plugin.learning import (
     Trained,
@@ -126,7 +126,7 @@ class TrainWidget(Panel):
             return "It sees whatever metadata differs between the table's images."
         pairs = self.source.pairs.pairs
         every = [(p.image, plane) for p in pairs for plane in layers.planes(p.image)]
-        names = varying_fields([layers.condition_of(image, plane) for image, plane in every])
+        names = varying_fields([known.condition_of(image, plane) for image, plane in every])
         words = ", ".join(field_word(n) for n in names)
         if not words:
             return "Nothing known differs between these images, so it looks at the image alone."
