@@ -7,18 +7,17 @@ named as fields.
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS, parse_value
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FieldSpec, parse_value
+from napari_metaseg.acquisition.project import find_project
 from napari_metaseg.acquisition.record import Value
-from napari_metaseg.acquisition.table import read_table
+from napari_metaseg.acquisition.table import read_table, write_table
 from napari_metaseg.errors import InputError
-from napari_metaseg.files import atomic_path
 
 LabelKind = Literal["instances", "classes", "sparse"]
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
@@ -61,8 +60,10 @@ def read_cohort(path: Path, *, extra_fields: Sequence[str] = ()) -> tuple[Cohort
     """The rows of a cohort table (CSV, or parquet where pyarrow is installed).
 
     Paths in the table are relative to the table. `extra_fields` names the free fields to read
-    beside the condition fields. Raises `InputError` for a file, column or cell that cannot be used.
+    beside the condition fields and those that the table's project declares. Raises `InputError`
+    for a file, column or cell that cannot be used.
     """
+    declared = find_project(path.parent).fields
     table = read_table(path)
     if "image" not in table.columns:
         raise InputError(
@@ -79,8 +80,9 @@ def read_cohort(path: Path, *, extra_fields: Sequence[str] = ()) -> tuple[Cohort
         )
     if not table.rows:
         raise InputError(f"the cohort table {path} has no rows", way_out="Add one row per image")
-    names = [n for n in dict.fromkeys((*CONDITION_FIELDS, *extra_fields)) if n in table.columns]
-    return tuple(_parse_row(row.cells, path.parent, names, row.line) for row in table.rows)
+    wanted = dict.fromkeys((*CONDITION_FIELDS, *declared, *extra_fields))
+    specs = {name: declared.get(name) for name in wanted if name in table.columns}
+    return tuple(_parse_row(row.cells, path.parent, specs, row.line) for row in table.rows)
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -89,7 +91,7 @@ def column_names(path: Path) -> tuple[str, ...]:
 
 
 def _parse_row(
-    cells: Mapping[str, str], folder: Path, names: Iterable[str], line: int
+    cells: Mapping[str, str], folder: Path, specs: Mapping[str, FieldSpec | None], line: int
 ) -> CohortRow:
     image = cells["image"]
     if not image:
@@ -102,7 +104,8 @@ def _parse_row(
             way_out=f"Use {', '.join(LABEL_KINDS)}",
         )
     try:
-        stated = {n: v for n in names if (v := parse_value(n, cells[n])) is not None}
+        declared = {name: spec for name, spec in specs.items() if spec}
+        stated = {n: v for n in specs if (v := parse_value(n, cells[n], declared)) is not None}
     except InputError as error:
         raise InputError(
             f"row {line}: {error.what}", got=error.got, way_out=error.way_out
@@ -150,23 +153,26 @@ def _parse_index(name: str, text: str, line: int) -> int | None:
     return value
 
 
-def write_cohort(rows: Sequence[CohortRow], path: Path) -> None:
-    """Write rows as a cohort CSV with paths relative to it, whole or not at all."""
-    fields = sorted({name for row in rows for name in row.stated})
+def write_cohort(rows: Sequence[CohortRow], path: Path, *, fields: Sequence[str] = ()) -> None:
+    """Write rows as a cohort table with paths relative to it, whole or not at all.
+
+    CSV, or parquet where the name ends so. `fields` are columns to write even where no row states
+    them; those that rows state follow by name.
+    """
+    stated = sorted({name for row in rows for name in row.stated})
+    own: tuple[str, ...] = (*_OWN_COLUMNS, *_INDEX_COLUMNS)
+    if any(row.plane_axes for row in rows):
+        own += (_AXES_COLUMN,)
+    names = tuple(dict.fromkeys((*fields, *stated)))
     folder = path.resolve().parent
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        own_columns: tuple[str, ...] = (*_OWN_COLUMNS, *_INDEX_COLUMNS)
-        if any(row.plane_axes for row in rows):
-            own_columns += (_AXES_COLUMN,)
-        writer.writerow((*own_columns, *fields))
-        for row in rows:
-            own = [_relative(row.image, folder), _relative(row.labels, folder)]
-            own += [getattr(row, name) for name in own_columns[2:]]
-            writer.writerow(_cell(value) for value in own + [row.stated.get(n) for n in fields])
+    write_table(path, (*own, *names), [_cells(row, folder, own, names) for row in rows])
+
+
+def _cells(
+    row: CohortRow, folder: Path, own: Sequence[str], names: Sequence[str]
+) -> tuple[object, ...]:
+    paths = (_relative(row.image, folder), _relative(row.labels, folder))
+    return (*paths, *(getattr(row, n) for n in own[2:]), *(row.stated.get(n) for n in names))
 
 
 def _relative(file: Path | None, folder: Path) -> str:
@@ -178,7 +184,3 @@ def _relative(file: Path | None, folder: Path) -> str:
         return Path(os.path.relpath(place, folder)).as_posix()
     except ValueError:  # another drive on Windows has no relative path
         return place.as_posix()
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)

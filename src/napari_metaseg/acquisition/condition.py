@@ -116,10 +116,13 @@ def _immersion(record: AcquisitionRecord) -> Field:
 
 
 def _exposure(record: AcquisitionRecord, c: int, z: int | None, t: int) -> Field:
-    if z is not None:
-        plane = record.plane(c, z, t)
-        if plane is not None and plane.exposure_time_ms is not None:
-            return Field(plane.exposure_time_ms, "file", f"plane c={c} z={z} t={t}")
+    plane = None if z is None else record.plane(c, z, t)
+    stated = {**record.declared, **record.channel(c).declared}
+    stated |= plane.declared if plane else {}
+    if "exposure_time_ms" in stated:
+        return stated["exposure_time_ms"]
+    if plane is not None and plane.exposure_time_ms is not None:
+        return Field(plane.exposure_time_ms, "file", f"plane c={c} z={z} t={t}")
     channel = record.channel(c).get("exposure_time_ms")
     if channel.known:
         return channel

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from napari_metaseg.acquisition.record import AcquisitionRecord, Field, Value
+from napari_metaseg.acquisition.record import (
+    AcquisitionRecord,
+    ChannelRecord,
+    Field,
+    PlaneRecord,
+    Value,
+)
 
 PlaneIndex = tuple[int, int, int]
 """(c, z, t), zero-based."""
@@ -57,10 +63,12 @@ def overrule(
     What a cohort's cell or `--set` says holds for the whole image, whatever a sidecar says of a
     part of it.
     """
-    channels = (replace(c, declared=_without(c.declared, values)) for c in record.channels)
-    planes = (replace(p, declared=_without(p.declared, values)) for p in record.planes)
-    cleared = replace(record, channels=tuple(channels), planes=tuple(planes))
-    return cleared.declare(values, path=path)
+    narrower: tuple[ChannelRecord | PlaneRecord, ...] = (*record.channels, *record.planes)
+    if any(name in part.declared for part in narrower if part.declared for name in values):
+        channels = (replace(c, declared=_without(c.declared, values)) for c in record.channels)
+        planes = (replace(p, declared=_without(p.declared, values)) for p in record.planes)
+        record = replace(record, channels=tuple(channels), planes=tuple(planes))
+    return record.declare(values, path=path)
 
 
 def _without(declared: Mapping[str, Field], values: Mapping[str, Value]) -> dict[str, Field]:

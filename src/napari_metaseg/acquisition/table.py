@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.files import atomic_path
 
 _DELIMITERS = ",;\t"
 """Comma, and what spreadsheet programs of other languages write instead."""
@@ -96,3 +97,44 @@ def _read_parquet(path: Path) -> TextTable:
         for values in table.itertuples(index=False, name=None)
     )
     return TextTable(columns, tuple(TextRow(i, cells) for i, cells in enumerate(rows, start=1)))
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write cells (None is empty) as CSV, or as parquet where the name ends so, whole or not.
+
+    Raises `InputError` for parquet without pyarrow, and where the folder cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".parquet":
+            _write_parquet(temporary, columns, rows)
+        else:
+            _write_csv(temporary, columns, rows)
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for cells in rows:
+            writer.writerow("" if cell is None else str(cell) for cell in cells)
+
+
+def _write_parquet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    import pandas as pd
+
+    data = {name: _one_type([row[i] for row in rows]) for i, name in enumerate(columns)}
+    try:
+        pd.DataFrame(data, dtype=object).to_parquet(path, index=False)
+    except ImportError:
+        raise InputError(
+            "writing parquet needs pyarrow",
+            way_out="Run 'pip install pyarrow', or give a name that ends in .csv",
+        ) from None
+
+
+def _one_type(cells: list[object]) -> list[object]:
+    """The cells of a column; as texts where they are of several types: parquet takes one."""
+    types = {type(cell) for cell in cells if cell is not None}
+    if len(types) < 2:
+        return cells
+    return [None if cell is None else str(cell) for cell in cells]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.condition import Condition, condition_values, derive_condition
 from napari_metaseg.acquisition.record import Value
+from napari_metaseg.acquisition.statements import overrule
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.protocol import ImageSource
 
@@ -73,5 +74,5 @@ def plane_condition(
     source: ImageSource, stated: Mapping[str, Value], *, c: int = 0, z: int = 0, t: int = 0
 ) -> Condition:
     """What is known of one plane; `stated` (an edit, `--set`, a cohort cell) wins over the file."""
-    record = source.record.declare(stated)
+    record = overrule(source.record, stated) if stated else source.record
     return condition_values(derive_condition(record, c=c, z=z, t=t))

@@ -35,9 +35,11 @@ def open_images(path: Path) -> tuple[ImageSource, ...]:
     Raises `InputError` for a file that is missing, empty, truncated, damaged or of another format.
     """
     path = Path(path)
-    module, _, function = _READERS[recognise(path)].partition(":")
+    kind = recognise(path)
+    module, _, function = _READERS[kind].partition(":")
     images: tuple[ImageSource, ...] = getattr(import_module(module), function)(path)
-    name_axes(images)
+    if kind == "tiff":
+        name_axes(images)
     return add_statements(images)
 
 

@@ -13,6 +13,7 @@ from napari_metaseg.acquisition.record import Value
 from napari_metaseg.acquisition.statements import PlaneIndex, Statements
 from napari_metaseg.acquisition.stored import damaged, read_document, write_document
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.protocol import plain_stem
 
 SUFFIX = ".metaseg.json"
 _FORMAT, _VERSION = "napari-metaseg sidecar", 1
@@ -46,6 +47,8 @@ def read_with_file(path: Path) -> tuple[dict[str, Statements], str]:
     entries = _list(sidecar, document.get("scenes", []), "scenes")
     with _named(sidecar):
         stated = dict(_scene(sidecar, entry, declared) for entry in entries)
+    if "" in stated:
+        stated = {name or plain_stem(path): s for name, s in stated.items()}
     file = document.get("file")
     if not isinstance(file, str) or len(stated) < len(entries):
         raise damaged(sidecar, "no name of the file, or a scene that is listed twice")
@@ -65,7 +68,8 @@ def write_sidecar(path: Path, stated: Mapping[str, Statements]) -> Path:
     if not kept:
         sidecar.unlink(missing_ok=True)
         return sidecar
-    entries = [_entry(name, statements) for name, statements in kept.items()]
+    own = plain_stem(path)
+    entries = [_entry("" if n == own else n, statements) for n, statements in kept.items()]
     declared = find_project(path.parent).fields
     for entry in entries:
         _scene(sidecar, entry, declared)
@@ -75,7 +79,10 @@ def write_sidecar(path: Path, stated: Mapping[str, Statements]) -> Path:
 
 
 def _entry(name: str, statements: Statements) -> dict[str, Any]:
-    """One scene as JSON, without what is empty."""
+    """One scene as JSON, without what is empty.
+
+    An image that is called after its file has no name here, so that both can be renamed together.
+    """
     channels = [{"c": c, "values": dict(v)} for c, v in sorted(statements.channels.items()) if v]
     planes = [
         {"c": c, "z": z, "t": t, "values": dict(v)}
@@ -83,13 +90,14 @@ def _entry(name: str, statements: Statements) -> dict[str, Any]:
         if v
     ]
     parts = {"image": dict(statements.image), "channels": channels, "planes": planes}
-    return {"name": name, **{key: part for key, part in parts.items() if part}}
+    named = {"name": name} if name else {}
+    return named | {key: part for key, part in parts.items() if part}
 
 
 def _scene(sidecar: Path, entry: Any, declared: Specs) -> tuple[str, Statements]:
-    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        raise damaged(sidecar, "a scene without a name")
-    name = entry["name"]
+    name = entry.get("name", "") if isinstance(entry, dict) else None
+    if not isinstance(name, str):
+        raise damaged(sidecar, "a scene whose name is no text")
     image = _values(sidecar, f"scene {name!r}", entry.get("image", {}), declared)
     channels: dict[int, dict[str, Value]] = {}
     planes: dict[PlaneIndex, dict[str, Value]] = {}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS, check_value
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FieldSpec, check_value
+from napari_metaseg.acquisition.project import find_project
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.errors import InputError
 from napari_metaseg.prediction.device import DeviceName, PrecisionName
@@ -25,7 +26,8 @@ class PredictionRequest(_Request):
     """Predict files with a package into a folder.
 
     `inputs` are images, folders, glob patterns or cohort tables. `stated` are condition values that
-    win over everything known of the images (`--set`); they are checked when the request is made.
+    win over everything known of the images (`--set`); they are checked when the request is made,
+    free ones by the project that the inputs belong to.
     """
 
     package: str
@@ -35,8 +37,13 @@ class PredictionRequest(_Request):
 
     @field_validator("stated")
     @classmethod
-    def _check_stated(cls, stated: Mapping[str, Value]) -> Mapping[str, Value]:
-        return {name: check_value(name, value) for name, value in stated.items()}
+    def _check_stated(
+        cls, stated: Mapping[str, Value], info: ValidationInfo
+    ) -> Mapping[str, Value]:
+        declared: dict[str, FieldSpec] = {}
+        for text in info.data.get("inputs", ()) if stated else ():
+            declared |= find_project(Path(text)).fields
+        return {name: check_value(name, value, declared) for name, value in stated.items()}
 
 
 class EvaluationRequest(_Request):
