@@ -62,3 +62,8 @@ def test_a_guess_is_named():
 def test_axes_that_are_no_image_are_refused(axes, shape, page):
     with pytest.raises(InputError, match="OME-TIFF"):
         plan_layout(axes, shape, page, colour=False)
+
+
+def test_an_image_of_no_pixels_is_refused():
+    with pytest.raises(InputError, match="an image without pixels"):
+        plan_layout("YX", (0, 6), "YX", colour=False)

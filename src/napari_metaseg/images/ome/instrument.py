@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from napari_metaseg.acquisition.record import Conflict, Field
 from napari_metaseg.acquisition.vocabulary import immersion_of
@@ -32,6 +33,7 @@ def read_objective(
         "lens_na": _stated_or_named(objective, "LensNA", place, (_NA,)),
         "immersion": _immersion(objective, settings, place, where, reported),
     }
+    reported += name_conflicts(objective.get("Model"), found)
     if not chosen:
         found = {n: _as_inferred(f, "the only objective listed") for n, f in found.items()}
     index = settings.positive("RefractiveIndex")
@@ -65,6 +67,21 @@ def named_magnification(text: str, path: str) -> Field | None:
 def named_na(text: str, path: str) -> Field | None:
     """The numerical aperture in a name such as "Plan-Apochromat 20x/0.8", as inferred, or None."""
     return _named(text, path, (_NA,))
+
+
+def name_conflicts(name: str, found: Mapping[str, Field]) -> Iterator[Conflict]:
+    """What an objective's name says otherwise than its stated magnification and NA."""
+    told = {
+        "objective_nominal_magnification": named_magnification(name, ""),
+        "lens_na": named_na(name, ""),
+    }
+    for field, other in told.items():
+        stated = found.get(field, Field()).value
+        if other is None or not isinstance(stated, float) or not isinstance(other.value, float):
+            continue
+        if not math.isclose(stated, other.value, rel_tol=0.01):
+            message = f"the objective is called {name!r}, but {stated:g} is stated"
+            yield Conflict((field,), message)
 
 
 def _named(text: str, path: str, patterns: Iterable[re.Pattern[str]]) -> Field | None:

@@ -63,6 +63,12 @@ def plan_layout(
             got=f"axes {axes} of shape {shape}",
             way_out="Save it as OME-TIFF with one page per plane",
         )
+    if min(shape, default=0) < 1:
+        raise InputError(
+            f"{name} has an image without pixels",
+            got=f"axes {axes} of shape {shape}",
+            way_out="It may be damaged; copy or export the image again",
+        )
     kept = [(a, n) for a, n in zip(axes, shape, strict=True) if n != 1 or a in "YX"]
     split = len(kept) - len(page_axes)
     lengths, stored = dict(kept[split:]), kept[:split]

@@ -19,20 +19,26 @@ from napari_metaseg.acquisition.vocabulary import contrast_from_name
 TAG = 51123
 _PIXEL_SIZES = ("PixelSizeUm", "PixelSize_um")
 _COARSEST_PIXEL_UM = 1000.0
+_KEYS = {"Exposure-ms", "ElapsedTime-ms"}
 _UNNAMED = {"", "default", "null"}
 
 Czt = tuple[int, int, int]
 
 
 def plane_json(text: object) -> Mapping[str, Any] | None:
-    """The plane's metadata, or None where the text (or tag value) is not Micro-Manager's."""
+    """The plane's metadata, or None where the text (or tag value) is not Micro-Manager's.
+
+    Raises `ValueError` for a text of Micro-Manager's that is damaged.
+    """
     plain = text
     if isinstance(text, str):
+        if not any(f'"{key}"' in text for key in _KEYS):
+            return None
         try:
             plain = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-    if not isinstance(plain, dict) or not {"Exposure-ms", "ElapsedTime-ms"} & plain.keys():
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    if not isinstance(plain, dict) or not _KEYS & plain.keys():
         return None
     return plain
 

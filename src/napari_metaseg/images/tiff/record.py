@@ -55,9 +55,15 @@ def _read(tiff: Any, series: Any, layout: Layout, index: int, count: int) -> Acq
 
 
 def _plain(tiff: Any, series: Any, layout: Layout) -> AcquisitionRecord:
-    found = vendor_record(tiff, series, layout)
-    if found is not None:
-        return found
+    found, broken = vendor_record(tiff, series, layout)
+    plain = _tags_and_imagej(tiff, series)
+    if found is None:
+        return replace(plain, reported=(*plain.reported, *broken))
+    sizes = plain.fields if tiff.is_imagej else {}
+    return replace(found, fields={**sizes, **found.fields}, reported=(*found.reported, *broken))
+
+
+def _tags_and_imagej(tiff: Any, series: Any) -> AcquisitionRecord:
     tags = {
         code: tag.value
         for code in _CALIBRATION_TAGS

@@ -20,20 +20,24 @@ _MOST_PAGES = 2000
 Czt = tuple[int, int, int]
 
 
-def vendor_record(tiff: Any, series: Any, layout: Layout) -> AcquisitionRecord | None:
+def vendor_record(
+    tiff: Any, series: Any, layout: Layout
+) -> tuple[AcquisitionRecord | None, tuple[Conflict, ...]]:
     """What MetaSeries, Micro-Manager or Harmony wrote of the series; None where none of them did.
 
-    Metadata that cannot be read give a record with the reason alone.
+    Beside it, why a vendor's metadata that are there could not be read.
     """
+    broken = []
     for name, read in _READERS.items():
         try:
             record = read(tiff, series, layout)
         except ValueError as error:
             message = f"the file's {name} metadata cannot be read ({error}); they are left out"
-            return AcquisitionRecord(reported=(Conflict((), message),))
-        if record is not None:
-            return record
-    return None
+            broken.append(Conflict((), message))
+        else:
+            if record is not None:
+                return record, tuple(broken)
+    return None, tuple(broken)
 
 
 def _metaseries(tiff: Any, series: Any, layout: Layout) -> AcquisitionRecord | None:

@@ -65,7 +65,7 @@ def _scene(
         axes=axes + "YX" + ("S" if samples > 1 else ""),
         shape=(*(sizes[a] for a in axes), *shape, *((3,) if samples > 1 else ())),
         dtype=dtype,
-        record=metadata.record(sizes["C"], sizes["Z"], sizes["T"]),
+        record=metadata.record(sizes | dict(zip("YX", shape, strict=True)), alone=count == 1),
         read=_reader(path, planes, corner, shape),
         original={"CZI XML": metadata.xml} if metadata.xml else {},
     )

@@ -74,6 +74,9 @@ def read_subblock(file: BinaryIO, block: Subblock, end: int) -> bytes:
     file.seek(data)
     metadata_size, attachment_size, size = _unpack(_SUBBLOCK, file)
     entry = _ENTRY.size + _DIMENSION.size * len(block.place)
+    own, _ = _read_entry(file.read(entry), 0)
+    if (own.place, own.size, own.stored) != (block.place, block.size, block.stored):
+        raise ValueError("a subblock that is another one than the directory says")
     start = data + max(_SUBBLOCK_HEAD, _SUBBLOCK.size + entry) + max(metadata_size, 0)
     if min(metadata_size, attachment_size, size) < 0 or start + size > min(end, data + used):
         raise ValueError("a subblock that does not lie within its segment")

@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from napari_metaseg.acquisition.record import Conflict, Field
 from napari_metaseg.acquisition.vocabulary import immersion_of
-from napari_metaseg.images.ome.instrument import named_magnification, named_na
+from napari_metaseg.images.ome.instrument import (
+    name_conflicts,
+    named_magnification,
+    named_na,
+)
 from napari_metaseg.images.ome.node import Node, to_number
 
 _FACTORS = ("OptovarMagnification", "ReflectorMagnification", "CameraAdapterMagnification")
@@ -27,6 +31,7 @@ def read_objective(instrument: Node, image: Node, reported: list[Conflict]) -> d
         "lens_na": _positive(objective, "LensNA", place) or named_na(name, f"{place}/@Name"),
         "immersion": _immersion(objective, settings, place, reported),
     }
+    reported += name_conflicts(name, {n: f for n, f in found.items() if f is not None})
     if reason:
         found = {n: _inferred(field, reason) for n, field in found.items() if field}
     found["refractive_index"] = _positive(

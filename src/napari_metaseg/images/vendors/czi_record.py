@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,11 +46,12 @@ class CziMetadata:
         scenes = self._image.at("Dimensions/S/Scenes").all("Scene")
         return next((s.get("Name") for s in scenes if s.get("Index") == str(number)), "")
 
-    def record(self, channels: int, depth: int, times: int) -> AcquisitionRecord:
-        """What is said of an image with so many channels, z planes and time points."""
+    def record(self, sizes: Mapping[str, int], *, alone: bool) -> AcquisitionRecord:
+        """What is said of an image of these sizes (T, C, Z, Y, X); `alone` in its file or not."""
         if self.broken:
             return AcquisitionRecord(reported=(Conflict((), self.broken),))
-        reported: list[Conflict] = []
+        reported = list(self._size_conflicts(sizes)) if alone else []
+        channels, depth, times = sizes["C"], sizes["Z"], sizes["T"]
         instrument = self.root.at("Information/Instrument")
         fields = read_objective(instrument, self._image, reported)
         fields |= read_total_magnification(self.root, fields, reported)
@@ -62,6 +64,14 @@ class CziMetadata:
         return AcquisitionRecord(
             fields, records, self._planes(channels, depth, times), reported=tuple(reported)
         )
+
+    def _size_conflicts(self, sizes: Mapping[str, int]) -> Iterator[Conflict]:
+        """The XML counts planes and pixels too: what differs from those that are there."""
+        for axis, size in sizes.items():
+            stated = to_number(self._image.first(f"Size{axis}").text)
+            if stated is not None and stated != size:
+                message = f"the XML says Size{axis} {stated:g}, the pixels in the file have {size}"
+                yield Conflict((), message)
 
     @cached_property
     def _image(self) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -55,14 +55,16 @@ def _refuse_entities(path: Path, xml: str) -> None:
 
 
 def _scenes(path: Path, file: LifFile) -> list[Parts]:
-    parts, skipped = [], []
+    parts, skipped, used = [], [], set()
     for image in file.images:
         node = Node(image.xml_element)
         layout = read_layout(node.at("Data/Image/ImageDescription"))
         if isinstance(layout, str):
-            skipped.append(f"{image.path}: {layout}")
+            skipped.append(f"{image.path} ({layout})")
+            used.add(image.memory_block.id)
             continue
         block = image.memory_block
+        used.add(block.id)
         pixels = _Pixels(path, int(block.offset), int(block.size), layout)
         pixels.check()
         text = {"LIF XML": ET.tostring(image.xml_element, encoding="unicode")}
@@ -78,18 +80,18 @@ def _scenes(path: Path, file: LifFile) -> list[Parts]:
             )
             for tile in range(layout.tiles)
         ]
+    lost = [name for name, block in file.memory_blocks.items() if block.size and name not in used]
+    skipped += [f"pixels {name} (of no image that the file describes)" for name in lost]
     return _with_notice(path, parts, skipped)
 
 
 def _with_notice(path: Path, parts: list[Parts], skipped: list[str]) -> list[Parts]:
-    """The first image tells which others of the file are left out; there must be one left."""
-    from dataclasses import replace
-
+    """The first image tells what of the file is left out; there must be an image left."""
     if not skipped:
         return parts
     if not parts:
-        raise damaged(path, _KIND, f"no image of planes in it ({'; '.join(skipped)})")
-    notice = Conflict((), f"left out, since they are no images of planes: {'; '.join(skipped)}")
+        raise damaged(path, _KIND, f"no image of planes in it: {', '.join(skipped)}")
+    notice = Conflict((), f"also in the file, and not read: {', '.join(skipped)}")
     first = parts[0]
     record = replace(first.record, reported=(*first.record.reported, notice))
     return [replace(first, record=record), *parts[1:]]

@@ -15,6 +15,7 @@ from napari_metaseg.acquisition.record import (
     PlaneRecord,
 )
 from napari_metaseg.acquisition.vocabulary import immersion_of
+from napari_metaseg.images.ome.instrument import name_conflicts
 from napari_metaseg.images.ome.node import Node
 from napari_metaseg.images.units import scaled
 from napari_metaseg.images.vendors.lif_channel import camera_channels, scanned_channels
@@ -41,7 +42,9 @@ def read_record(element: Node, layout: LifLayout) -> AcquisitionRecord:
         channels = camera_channels(settings, names)
     if layout.colour:
         channels = (ChannelRecord(""),)
-    fields = _objective(settings) | _pixel_sizes(layout) | _instrument(settings, hardware, image)
+    objective = _objective(settings)
+    reported += name_conflicts(settings.get("ObjectiveName"), objective)
+    fields = objective | _pixel_sizes(layout) | _instrument(settings, hardware, image)
     return AcquisitionRecord(
         fields, channels, _planes(layout, len(channels)), reported=tuple(reported)
     )

@@ -21,6 +21,7 @@ from napari_metaseg.acquisition.record import (
     Field,
     PlaneRecord,
 )
+from napari_metaseg.images.ome.instrument import name_conflicts
 from napari_metaseg.images.vendors.nd2_channel import read_channel
 from napari_metaseg.images.vendors.nd2_text import PlaneText, instrument_text, plane_texts
 
@@ -43,6 +44,8 @@ def read_record(
         for index, info in enumerate(described)
     )
     fields = _image_fields(described[0], file) if described else {}
+    if described:
+        reported += name_conflicts(str(described[0].microscope.objectiveName or ""), fields)
     channels, planes = _planes(file, frames, channels, reported)
     return AcquisitionRecord(fields, channels, planes, reported=tuple(reported))
 
