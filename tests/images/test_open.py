@@ -28,7 +28,6 @@ FOREIGN = {
     "gzip": (b"\x1f\x8b" + bytes(60), "gzip"),
     "DICOM": (bytes(128) + b"DICM" + bytes(60), "DICOM"),
     "NumPy": (b"\x93NUMPY" + bytes(60), "NumPy"),
-    "OME-XML": (b'<?xml version="1.0"?><OME xmlns="x"/>', "OME-XML without pixels"),
     "XML": (b'<?xml version="1.0"?><plate/>', "XML"),
     "a table": (b"image,labels\na.png,b.png\n", "a text file"),
     "noise": (bytes(range(7, 200)), "unknown format"),
@@ -75,7 +74,7 @@ def test_what_is_no_file_is_told_apart(tmp_path):
         (tmp_path / "empty.tif", "an empty file"),
         (tmp_path / "missing.tif", "no such file"),
         (tmp_path, "a folder"),
-        (tmp_path / "plate.zarr", "an OME-Zarr folder"),
+        (tmp_path / "plate.zarr", "describes no image"),
     ):
         with pytest.raises(InputError, match=reason):
             open_images(path)
