@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from napari_metaseg.acquisition.record import AcquisitionRecord
+from napari_metaseg.acquisition.statements import Statements
 from napari_metaseg.cli.main import main
+from napari_metaseg.images.sidecar import write_sidecar
 from napari_metaseg.images.write import write_ome_tiff
 
 
@@ -48,4 +50,23 @@ def test_a_bad_file_is_one_line_and_the_others_are_shown(image, tmp_path, capsys
 
 def test_help_says_what_can_be_read(capsys):
     assert main(["info", "--help"]) == 0
-    assert "OME-TIFF, ImageJ TIFF, TIFF and PNG" in capsys.readouterr().out
+    assert "OME-TIFF and other TIFF, OME-Zarr, ND2, CZI, LIF" in capsys.readouterr().out
+
+
+def test_what_a_person_stated_is_shown_with_where_it_stands(tmp_path, capsys):
+    path = tmp_path / "a.ome.tif"
+    write_ome_tiff(path, np.zeros((2, 3, 4, 4), np.uint8), "CZYX")
+    stated = Statements(
+        {"cell line": "HeLa"}, {1: {"task": "nuclei"}}, {(0, 2, 0): {"plane_offset_um": -4.0}}
+    )
+    write_sidecar(path, {"a": stated})
+    assert main(["info", str(path)]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "cell line HeLa user: a.ome.tif.metaseg.json" in lines
+    assert lines[lines.index("channel 1") + 1] == "task nuclei user: a.ome.tif.metaseg.json"
+    assert "stated of the plane at c=0 z=2 t=0" in lines
+    assert main(["info", str(path), "--json"]) == 0
+    (image,) = json.loads(capsys.readouterr().out)[0]["images"]
+    assert image["declared"]["cell line"]["source"] == "user"
+    assert image["channels"][1]["declared"]["task"]["value"] == "nuclei"
+    assert image["planes"][0]["declared"]["plane_offset_um"]["value"] == -4.0

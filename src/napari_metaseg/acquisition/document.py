@@ -11,6 +11,7 @@ from napari_metaseg.acquisition.record import (
     CHANNEL_FIELDS,
     IMAGE_FIELDS,
     AcquisitionRecord,
+    ChannelRecord,
     Field,
     PlaneRecord,
 )
@@ -24,23 +25,34 @@ def image_document(
     """One image as plain JSON: what is known of it, with sources, and what disagrees.
 
     `condition` holds every condition field of the image as a whole (first channel), None where it
-    is unknown or varies from plane to plane; `planes` says what varies.
+    is unknown or varies from plane to plane; `planes` says what varies. Where a person, a
+    table or a sidecar stated something, `declared` holds it: of the image, a channel or a plane.
     """
     count = dict(zip(axes, shape, strict=True)).get("C", 1)
     channels = [record.channel(i) for i in range(max(count, len(record.channels)))]
-    return {
+    document: Document = {
         "name": name,
         "axes": axes,
         "shape": list(shape),
         "condition": {n: f.value for n, f in derive_condition(record).items()},
         "fields": {n: _field(record.get(n)) for n in IMAGE_FIELDS},
-        "channels": [
-            {"name": c.name, "fields": {n: _field(c.get(n)) for n in CHANNEL_FIELDS}}
-            for c in channels
-        ],
+        "channels": [_channel(channel) for channel in channels],
         "planes": [_plane(plane, record) for plane in record.planes],
         "conflicts": [{"fields": list(c.fields), "message": c.message} for c in conflicts(record)],
     }
+    if record.declared:
+        document["declared"] = {n: _field(f) for n, f in record.declared.items()}
+    return document
+
+
+def _channel(channel: ChannelRecord) -> Document:
+    document: Document = {
+        "name": channel.name,
+        "fields": {n: _field(channel.get(n)) for n in CHANNEL_FIELDS},
+    }
+    if channel.declared:
+        document["declared"] = {n: _field(f) for n, f in channel.declared.items()}
+    return document
 
 
 def _field(field: Field) -> Document:
@@ -56,7 +68,7 @@ def _plane(plane: PlaneRecord, record: AcquisitionRecord) -> Document:
     document = asdict(plane) | {"exposure_time_ms": shared if own is None else own}
     if plane.plane_offset_um is None:
         del document["plane_offset_um"]
-    document["declared"] = {name: field.value for name, field in plane.declared.items()}
+    document["declared"] = {name: _field(field) for name, field in plane.declared.items()}
     if not plane.declared:
         del document["declared"]
     return document

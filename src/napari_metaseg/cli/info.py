@@ -14,11 +14,14 @@ from napari_metaseg.events import CancelToken
 _DESCRIPTION = """\
 Show what is in image files and how the images were taken: each value with its unit and its source
 (file, user, inferred), what differs from plane to plane, and statements that contradict each other
-(marked with !). Reads no pixels. Readable are OME-TIFF, ImageJ TIFF, TIFF and PNG.
+(marked with !). Reads no pixels. What a sidecar beside the file states is shown with it.
 
   metaseg info image.ome.tif
-  metaseg info *.tif --json > images.json
+  metaseg info *.nd2 --json > images.json
+  metaseg info plate/Images/Index.xml
 
+Read are OME-TIFF and other TIFF, OME-Zarr, ND2, CZI, LIF, PNG, JPEG, bare OME-XML, and the indexes
+of Harmony, MetaXpress and CellVoyager plates; further formats with bioio or aicsimageio installed.
 A file that cannot be read is named on stderr; the others are shown all the same, and the exit code
 is 2.
 """

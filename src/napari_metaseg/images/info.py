@@ -51,6 +51,7 @@ def _image_lines(image: ImageSource) -> Iterator[str]:
     yield from _section("acquisition", [_row(n, f) for n, f in known.items()])
     yield from _channel_lines(record, image.size("C"))
     yield from _plane_lines(record.planes)
+    yield from _stated_lines(record.planes)
     for conflict in conflicts(record):
         about = f"{', '.join(conflict.fields)}: " if conflict.fields else ""
         yield f"    ! {about}{conflict.message}"
@@ -117,7 +118,8 @@ def _shorten(text: str, limit: int = 50) -> str:
 def _channel_lines(record: AcquisitionRecord, count: int) -> Iterator[str]:
     for index in range(min(count, _LISTED_CHANNELS)):
         channel = record.channel(index)
-        rows = [_row(n, f) for n in CHANNEL_FIELDS if (f := channel.get(n)).known]
+        names = dict.fromkeys((*CHANNEL_FIELDS, *channel.declared))
+        rows = [_row(n, f) for n in names if (f := channel.get(n)).known]
         if rows or channel.name:
             title = f"channel {index} {channel.name}".rstrip()
             yield from _section(title, rows) if rows else [f"    {title}"]
@@ -125,15 +127,25 @@ def _channel_lines(record: AcquisitionRecord, count: int) -> Iterator[str]:
         yield f"    … and {count - _LISTED_CHANNELS} more channels (all with --json)"
 
 
+def _stated_lines(planes: Sequence[PlaneRecord]) -> Iterator[str]:
+    """What was stated of planes alone."""
+    stated = [plane for plane in planes if plane.declared]
+    for plane in stated[:_LISTED_PLANES]:
+        title = f"stated of the plane at c={plane.c} z={plane.z} t={plane.t}"
+        yield from _section(title, [_row(name, f) for name, f in plane.declared.items()])
+    if len(stated) > _LISTED_PLANES:
+        yield f"    … and of {len(stated) - _LISTED_PLANES} more planes (all with --json)"
+
+
 def _plane_lines(planes: Sequence[PlaneRecord]) -> Iterator[str]:
-    if not planes:
-        return
-    yield "    planes"
     columns = [
         name
         for name in ("position_z_um", "plane_offset_um", "exposure_time_ms")
         if any(getattr(plane, name) is not None for plane in planes)
     ]
+    if not columns:
+        return
+    yield "    planes"
     yield f"      {'c':>3} {'z':>4} {'t':>4}  " + "  ".join(columns)
     shown = planes if len(planes) <= _LISTED_PLANES else planes[: _LISTED_PLANES - 2]
     for plane in shown:
