@@ -95,16 +95,24 @@ def read_planes(
     """Channels with the exposure that all their planes share, and planes for what varies."""
     planes: dict[tuple[int, int, int], _Plane] = {}
     originals: dict[int, str] = {}
+    sizes = [pixels.positive(f"Size{axis}") or 1 for axis in "CZT"]
+    outside = 0
     for node in pixels.all("Plane"):
-        where_czt = tuple(_number(node.get(n)) for n in ("TheC", "TheZ", "TheT"))
+        where_czt = [_number(node.get(n)) for n in ("TheC", "TheZ", "TheT")]
         if None in where_czt:
             continue
         c, z, t = (int(v or 0) for v in where_czt)
+        if not (0 <= c < sizes[0] and 0 <= z < sizes[1] and 0 <= t < sizes[2]):
+            outside += 1
+            continue
         exposure, text = _exposure(node.get("ExposureTime"), node.get("ExposureTimeUnit"))
         if exposure is not None:
             originals.setdefault(c, text)
         position = _position(node.get("PositionZ"), node.get("PositionZUnit"))
         planes[c, z, t] = _Plane(c, z, t, position, exposure)
+    if outside:
+        message = f"the OME-XML describes {outside} planes that the image does not have; left out"
+        reported.append(Conflict(("planes",), message))
     _doubt_exposures(originals, reported)
     kept = _without_flat_positions(list(planes.values()), reported)
     return _share_exposures(kept, channels, originals, where)
