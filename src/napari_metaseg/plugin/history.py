@@ -1,11 +1,11 @@
-"""Undo and redo of edits, across layers; one step may have changed several of them."""
+"""Undo and redo of edits, in layers and in files that are not open; a step may change several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 from weakref import ref
 
 from napari.layers import Layer
@@ -37,6 +37,29 @@ def snapshot(layer: Layer) -> Snapshot:
     return Snapshot(edits, tuple(layer.scale), tuple(layer.units))
 
 
+class Editable(Protocol):
+    """What is no layer and can be edited all the same, such as a row of a cohort."""
+
+    name: str
+
+    def snapshot(self) -> Any:
+        """All that an edit can change, as a value."""
+
+    def restore(self, state: Any) -> None:
+        """Bring it back to what `snapshot` saw."""
+
+
+Target: TypeAlias = Layer | Editable
+
+
+def _look(target: Target) -> Any:
+    return snapshot(target) if isinstance(target, Layer) else target.snapshot()
+
+
+def _bring_back(target: Target, state: Any) -> None:
+    restore(target, state) if isinstance(target, Layer) else target.restore(state)
+
+
 def restore(layer: Layer, state: Snapshot) -> None:
     """Bring the layer's edits and scale back to what `snapshot` saw."""
     if tuple(layer.units) != state.units:
@@ -48,9 +71,9 @@ def restore(layer: Layer, state: Snapshot) -> None:
 
 @dataclass(frozen=True)
 class _Change:
-    layer: ref[Layer]
-    before: Snapshot
-    after: Snapshot
+    target: ref[Any]
+    before: Any
+    after: Any
 
 
 _Step = tuple[_Change, ...]
@@ -64,22 +87,20 @@ class History:
     _undone: list[_Step] = field(default_factory=list)
 
     @contextmanager
-    def step(self, targets: Iterable[Layer]) -> Iterator[None]:
-        """Remember as one step what changes in these layers within the block."""
-        before = {layer: snapshot(layer) for layer in targets}
+    def step(self, targets: Iterable[Target]) -> Iterator[None]:
+        """Remember as one step what changes in these targets within the block."""
+        before = {target: _look(target) for target in targets}
         yield
         self.record(before)
 
-    def record(self, before: Mapping[Layer, Snapshot]) -> bool:
-        """Remember that layers changed from `before` to what they are now; whether any did."""
-        now = {layer: snapshot(layer) for layer in before}
-        made = tuple(
-            _Change(ref(la), before[la], now[la]) for la in before if now[la] != before[la]
-        )
-        if made:
-            self._done.append(made)
+    def record(self, before: Mapping[Target, Any]) -> bool:
+        """Remember that targets changed from `before` to what they are now; whether any did."""
+        now = {target: _look(target) for target in before}
+        changed = [target for target in before if now[target] != before[target]]
+        if changed:
+            self._done.append(tuple(_Change(ref(t), before[t], now[t]) for t in changed))
             self._undone.clear()
-        return bool(made)
+        return bool(changed)
 
     @property
     def can_undo(self) -> bool:
@@ -91,24 +112,22 @@ class History:
         """Whether there is an edit to make again."""
         return bool(self._undone)
 
-    def undo(self) -> list[Layer]:
-        """Take back the last step; the layers it was made in."""
-        while self._done:
-            step = self._done.pop()
-            if changed := [(c, la) for c in step if (la := c.layer()) is not None]:
-                self._undone.append(step)
-                for change, layer in changed:
-                    restore(layer, change.before)
-                return [layer for _, layer in changed]
-        return []
+    def undo(self) -> list[Any]:
+        """Take back the last step; what it was made in."""
+        return _move(self._done, self._undone, lambda change: change.before)
 
-    def redo(self) -> list[Layer]:
-        """Make the last undone step again; the layers it is made in."""
-        while self._undone:
-            step = self._undone.pop()
-            if changed := [(c, la) for c in step if (la := c.layer()) is not None]:
-                self._done.append(step)
-                for change, layer in changed:
-                    restore(layer, change.after)
-                return [layer for _, layer in changed]
-        return []
+    def redo(self) -> list[Any]:
+        """Make the last undone step again; what it is made in."""
+        return _move(self._undone, self._done, lambda change: change.after)
+
+
+def _move(source: list[_Step], goal: list[_Step], state: Callable[[_Change], Any]) -> list[Any]:
+    while source:
+        step = source.pop()
+        left = [(change, target) for change in step if (target := change.target()) is not None]
+        if left:
+            goal.append(step)
+            for change, target in left:
+                _bring_back(target, state(change))
+            return [target for _, target in left]
+    return []

@@ -127,21 +127,28 @@ def statements_for(layer: Layer, images: Iterable[Layer]) -> Statements:
 def save_beside(layer: Layer, images: Sequence[Layer]) -> Path:
     """Write the edits of the layer's image into its sidecar; returns the sidecar's path.
 
-    What the sidecar says of channels that are not open here stays. Raises `InputError` where the
-    layer has no file or the folder cannot be written.
+    Raises `InputError` where the layer has no file or the folder cannot be written.
     """
     path, scene = file_of(layer), str(layers.info(layer).get("scene", ""))
-    same = edits.companions(layer, images)
-    stated = statements_for(layer, images)
-    open_channels = {known.channel_of(one) for one in same}
-    before = _kept(read_sidecar(path).get(scene, Statements()), open_channels)
-    together = Statements(
-        stated.image, {**before.channels, **stated.channels}, {**before.planes, **stated.planes}
-    )
-    written = write_sidecar(path, {scene: together})
-    for one in same:
-        layers.update_info(one, saved=_parts(one))
+    written = write_sidecar(path, {scene: whole_statements(layer, images)})
+    mark_saved(layer, images)
     return written
+
+
+def whole_statements(layer: Layer, images: Sequence[Layer]) -> Statements:
+    """The statements for the sidecar: those of channels that are not open here stay."""
+    path, scene = file_of(layer), str(layers.info(layer).get("scene", ""))
+    stated = statements_for(layer, images)
+    shown = {known.channel_of(one) for one in edits.companions(layer, images)}
+    before = _kept(read_sidecar(path).get(scene, Statements()), shown)
+    channels = {**before.channels, **stated.channels}
+    return Statements(stated.image, channels, {**before.planes, **stated.planes})
+
+
+def mark_saved(layer: Layer, images: Sequence[Layer]) -> None:
+    """Remember the edits of the image's layers as saved."""
+    for one in edits.companions(layer, images):
+        layers.update_info(one, saved=_parts(one))
 
 
 def _kept(old: Statements, without: set[int]) -> Statements:

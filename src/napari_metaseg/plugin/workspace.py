@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_metaseg.plugin.history import History
 from napari_metaseg.plugin.jobs import Job, Work
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Workspace(QObject):
 
     def __init__(self) -> None:
         super().__init__()
+        self.history = History()
+        """Of the edits of what is known of images, whichever widget made them."""
         self._models: dict[str, LoadedModel] = {}
         self._current = ""
         self._jobs: list[Job] = []

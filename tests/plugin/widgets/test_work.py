@@ -140,13 +140,13 @@ def test_segment_says_what_it_needs(make_panel, viewer):
 
 def test_the_card_holds_the_image_against_what_was_trained(make_panel, trained, three_images):
     (field,) = trained.current.package.manifest.metadata_schema.fields
-    known = [
+    seen_before = [
         i for i, _ in three_images if known.condition_of(i)[field.name] in field.trained_values
     ]
     panel = make_panel(SegmentWidget)
-    panel.viewer.layers.selection.active = known[0]
+    panel.viewer.layers.selection.active = seen_before[0]
     here, seen, sign = panel.card.rows["magnification"]
-    assert here == f"{known.condition_of(known[0])['magnification']:g}x"
+    assert here == f"{known.condition_of(seen_before[0])['magnification']:g}x"
     assert (seen, sign) == (f"{field.trained_text}x", "✓")
     layers.update_info(panel.focus.image, declared={"magnification": 500.0})
     assert panel.card.rows["magnification"][2] == "⚠"

@@ -12,7 +12,7 @@ from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FIELD_SPECS, Fie
 from napari_metaseg.acquisition.project import Project
 from napari_metaseg.errors import InputError
 from napari_metaseg.plugin import calibration, edits, facts, known, layers
-from napari_metaseg.plugin.history import History, Snapshot, snapshot
+from napari_metaseg.plugin.history import Snapshot, snapshot
 from napari_metaseg.plugin.planes import PlaneSheet
 from napari_metaseg.plugin.widgets.acquisition_tools import Tools
 from napari_metaseg.plugin.widgets.details import Details
@@ -42,7 +42,7 @@ class AcquisitionWidget(Panel):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self.history = History()
+        self.history = self.workspace.history
         self.project = Project()
         self._seen: dict[Layer, Snapshot] = {}
         self._editing = False
@@ -166,10 +166,10 @@ class AcquisitionWidget(Panel):
         finally:
             self._editing = False
 
-    def _stepped(self, changed: list[Layer], what: str) -> None:
+    def _stepped(self, changed: list[Any], what: str) -> None:
         self.refresh()
         if changed:
-            self.say(f"{what}, in {', '.join(layer.name for layer in changed[:3])}.", "good")
+            self.say(f"{what}, in {', '.join(target.name for target in changed[:3])}.", "good")
         else:
             self.say(f"There is nothing to {'undo' if what == 'Undone' else 'redo'}.")
 

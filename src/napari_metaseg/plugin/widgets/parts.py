@@ -188,7 +188,7 @@ class StatusLine(QFrame):
 
     def _fit(self) -> None:
         # Layouts overlook the frame that the style sheet draws, and would cut the last line.
-        self._text.setMinimumHeight(self._text.heightForWidth(max(self._text.width(), 40)))
+        self._text.setFixedHeight(self._text.heightForWidth(max(self._text.width(), 40)))
 
 
 class ReasonButton(QWidget):

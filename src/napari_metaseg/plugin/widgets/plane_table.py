@@ -114,13 +114,16 @@ class PlaneTable(QWidget):
             spin.setButtonSymbols(spin.ButtonSymbols.NoButtons)
         self.focus_z.setFixedWidth(42)
         self.step.setFixedWidth(58)
-        helper = row(
-            *(label("focus at z"), self.focus_z, label("step"), self.step, label("µm", "muted")),
-            *(1, self.offsets_button),
-            spacing=4,
+        numbers = (
+            label("In focus: z"),
+            self.focus_z,
+            label("step"),
+            self.step,
+            label("µm", "muted"),
         )
-        hint = label("click: go there · type: all selected", "muted")
-        self.setLayout(column(self.table, row(hint, 1, self.fill_button), helper, spacing=5))
+        self.table.setToolTip("Click a row to go there; type to state a value for what is selected")
+        buttons = row(self.offsets_button, self.fill_button, 1)
+        self.setLayout(column(self.table, row(*numbers, 1, spacing=4), buttons, spacing=5))
 
     def show_sheet(self, sheet: PlaneSheet, step_um: float | None, here: PlaneIndex) -> None:
         """Show a layer's planes; `step_um` is offered for the offsets."""

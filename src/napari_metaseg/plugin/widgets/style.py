@@ -99,6 +99,7 @@ def colours(theme: str) -> dict[str, str]:
         "raised": mix(text, back, 0.18),
         "button": known.primary.as_hex("long"),
         "accent": ACCENT,
+        "link": mix(text, ACCENT, 0.3),
         "accent_hover": mix("#ffffff", ACCENT, 0.15),
         "good": GOOD,
         "warn": WARN,
