@@ -50,7 +50,7 @@ def recognise(path: Path) -> str:
     if path.is_dir():
         return _recognise_folder(path)
     head = _read_head(path)
-    index = text_index(head)
+    index = text_index(path, head)
     if index is not None:
         return index
     for magic, name in _READABLE:

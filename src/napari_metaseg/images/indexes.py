@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_XML_MARKS = (
-    ("EvaluationInputData", "harmony"),
-    ("MeasurementData", "yokogawa"),
-    ("MeasurementDetail", "yokogawa"),
-    ("MeasurementSetting", "yokogawa"),
-    ("OME", "ome_xml"),
-)
-"""The root element's local name → the format."""
+from napari_metaseg.images.safe_xml import root_name
+
+_ROOTS = {
+    "EvaluationInputData": "harmony",
+    "MeasurementData": "yokogawa",
+    "MeasurementDetail": "yokogawa",
+    "MeasurementSetting": "yokogawa",
+    "OME": "ome_xml",
+}
+"""The root element's name → the format."""
 
 _ZARR_MARKS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
 
-def text_index(head: bytes) -> str | None:
-    """The kind of index that a text file with these first bytes is, or None."""
+def text_index(path: Path, head: bytes) -> str | None:
+    """The kind of index that a text file with the first bytes `head` is, or None."""
     text = _decoded(head).lstrip("\ufeff").lstrip()
     if text.startswith('"HTSInfoFile"'):
         return "metaxpress"
-    if not text.startswith("<"):
-        return None
-    for name, kind in _XML_MARKS:
-        if f"<{name}" in text or f":{name} " in text or f":{name}\n" in text:
-            return kind
-    return None
+    return _ROOTS.get(root_name(path)) if text.startswith("<") else None
 
 
 def folder_index(folder: Path) -> str | None:

@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
@@ -18,6 +19,7 @@ from napari_metaseg.errors import InputError
 
 _DECLARED = re.compile(rb"\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _BLOCK_BYTES = 1 << 16
+_PROLOG_BLOCKS = 4
 _BROKEN = (ET.ParseError, expat.ExpatError, ValueError, LookupError, OSError)
 """What a parser raises on damaged text, unknown encodings and unreadable files."""
 
@@ -38,6 +40,21 @@ def parse_xml_text(text: str | bytes) -> ET.Element:
         raise ValueError(str(error)) from None
     except ET.ParseError as error:
         raise ValueError(str(error)) from None
+
+
+def root_name(path: Path) -> str:
+    """The local name of the root element, or "" for a file that does not begin as XML does."""
+    found: list[str] = []
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartElementHandler = lambda tag, _: found.append(_local(tag))
+    try:
+        for block in islice(_blocks(path), _PROLOG_BLOCKS):
+            parser.Parse(block, False)
+            if found:
+                break
+    except _BROKEN:
+        pass
+    return found[0] if found else ""
 
 
 def read_xml_text(path: Path) -> str:

@@ -34,9 +34,10 @@ def open_set(path: Path, xml: str) -> tuple[ImageSource, ...] | None:
     companion = root.first("BinaryOnly").get("MetadataFile")
     if companion:
         return _open_companion(path, Surroundings(path).file(companion))
-    if not _names_others(root, path):
+    own = root.get("UUID") or _only_uuid(root, path)
+    if not _names_others(root, path, own):
         return None
-    return open_described(path, xml, own_uuid=root.get("UUID"))
+    return open_described(path, xml, own_uuid=own)
 
 
 def report_companion(images: tuple[ImageSource, ...], xml: str) -> tuple[ImageSource, ...]:
@@ -51,13 +52,24 @@ def report_companion(images: tuple[ImageSource, ...], xml: str) -> tuple[ImageSo
     return images
 
 
-def _names_others(root: Node, path: Path) -> bool:
-    """Whether planes lie in other files: by UUID where the file has one, as names change."""
-    own = root.get("UUID")
+def _only_uuid(root: Node, path: Path) -> str:
+    """The identity of a file that does not state its own, where all planes are in one file.
+
+    Under another name than the XML has it, the file was renamed: unless that other one is there.
+    """
     named = {(uuid.text, uuid.get("FileName")) for uuid in root.every("UUID")}
-    if not own and len(named) == 1:
-        return False
-    return any(uuid != own and name not in ("", path.name) for uuid, name in named)
+    uuid, name = next(iter(named)) if len(named) == 1 else ("", "")
+    return uuid if name and not path.with_name(Path(name).name).is_file() else ""
+
+
+def _names_others(root: Node, path: Path, own: str) -> bool:
+    """Whether planes lie in other files: by UUID where the file has one, as names change.
+
+    Also where a renamed file does not state its UUID, which tifffile would look for elsewhere.
+    """
+    named = {(uuid.text, uuid.get("FileName")) for uuid in root.every("UUID")}
+    unstated = own != root.get("UUID")
+    return any((uuid != own or unstated) and name not in ("", path.name) for uuid, name in named)
 
 
 def _open_companion(path: Path, companion: Path) -> tuple[ImageSource, ...] | None:
