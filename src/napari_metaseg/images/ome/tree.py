@@ -51,7 +51,8 @@ class _Builder(ET.TreeBuilder):
 
     def start_ns(self, prefix: str, uri: str) -> None:
         """Remember the first prefix of each namespace."""
-        self.prefixes.setdefault(uri, prefix)
+        if uri:  # xmlns="" ends the default namespace for what is inside
+            self.prefixes.setdefault(uri, prefix)
 
 
 def parse_tree(xml: str) -> OmeTree:
@@ -123,7 +124,7 @@ def _usable_prefixes(tree: OmeTree) -> Iterator[tuple[str, str]]:
         if uri == root_uri and prefix == "" and not bare and uri not in attributes:
             yield uri, ""
             continue
-        usable = f"n{number}" if prefix in taken else prefix
+        usable = prefix if prefix not in taken else "OME" if uri == root_uri else f"n{number}"
         taken.add(usable)
         yield uri, usable
 
