@@ -18,8 +18,12 @@ from napari_metaseg.acquisition.record import (
     Value,
 )
 from napari_metaseg.images.open import open_images
+from napari_metaseg.images.plate_summary import is_large_plate, plate_lines
 from napari_metaseg.images.protocol import ImageSource
+from napari_metaseg.images.without_pixels import has_pixels
 
+_LISTED_IMAGES = 4
+_MOST_IMAGES = 12
 _LISTED_PLANES = 8
 _LISTED_CHANNELS = 6
 _UNITS = {"um": "µm", "ms": "ms", "nm": "nm"}
@@ -35,14 +39,27 @@ def file_document(path: Path) -> dict[str, Any]:
 
 
 def file_table(path: Path) -> str:
-    """The same for people: one block per image. Raises `InputError` as `open_images` does."""
-    blocks = ["\n".join(_image_lines(image)) for image in open_images(path)]
-    return "\n\n".join([str(path), *blocks])
+    """The same for people: one block per image. Raises `InputError` as `open_images` does.
+
+    Of a plate with many images: its wells, the first image, and what differs from it.
+    """
+    images = open_images(path)
+    heading = str(path)
+    if is_large_plate(images, _LISTED_IMAGES):
+        heading = "\n".join([heading, *plate_lines(images)])
+        listed: Sequence[ImageSource] = images[:1]
+    else:
+        listed = images if len(images) <= _MOST_IMAGES else images[:_LISTED_IMAGES]
+    blocks = ["\n".join(_image_lines(image)) for image in listed]
+    if len(listed) < len(images):
+        blocks.append(f"  … and {len(images) - len(listed)} more images (all with --json)")
+    return "\n\n".join([heading, *blocks])
 
 
 def _image_lines(image: ImageSource) -> Iterator[str]:
     sizes = " × ".join(f"{n}" for n in image.shape)
-    yield f"  {image.name}   {image.axes} {sizes}   {image.dtype}"
+    pixels = "" if has_pixels(image) else ", no pixels"
+    yield f"  {image.name}   {image.axes} {sizes}   {image.dtype}{pixels}"
     record = image.record
     fields = derive_condition(record)
     varying = _varying(record, image.size("Z"), image.size("T"))
