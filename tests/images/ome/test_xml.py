@@ -9,6 +9,7 @@ import pytest
 
 from napari_metaseg.acquisition.condition import condition_values, derive_condition
 from napari_metaseg.acquisition.conflicts import conflicts
+from napari_metaseg.errors import InputError
 from napari_metaseg.images.ome.xml import read_ome
 from napari_metaseg.images.open import open_image
 
@@ -270,8 +271,36 @@ def test_ome_that_is_no_xml_leaves_the_pixels_and_a_notice(write_ome):
 
 def test_ome_of_another_size_than_the_file_is_told(write_ome):
     """OME-XML of three planes on a file of two must not make up a plane."""
-    from napari_metaseg.errors import InputError
-
     path = write_ome(ome_xml(sizes=(1, 3, 1)), pages=2)
     with pytest.raises(InputError, match="does not hold all its planes"):
         open_image(path)
+
+
+BOMBS = {
+    "entities that grow": f"<!DOCTYPE a [<!ENTITY b '{'x' * 1000}'><!ENTITY c '{'&b;' * 1000}'>]>",
+    "an external entity": "<!DOCTYPE a [<!ENTITY c SYSTEM 'file:///etc/hostname'>]>",
+}
+
+
+@pytest.mark.parametrize("prolog", BOMBS.values(), ids=BOMBS.keys())
+def test_xml_that_declares_entities_is_not_read(write_ome, prolog):
+    declaration, rest = ome_xml(name="&c;").split("?>", 1)
+    images, broken = read_ome(f"{declaration}?>{prolog}{rest}")
+    assert images == ()
+    assert "DOCTYPE" in broken
+    with pytest.raises(InputError, match="a document type"):
+        open_image(write_ome(f"{declaration}?>{prolog}{rest}"))
+
+
+def test_each_trap_of_a_wrong_exposure_is_a_conflict_that_keeps_the_value():
+    for text, ms in (("150' ExposureTimeUnit='s", 150_000.0), ("10004210", 10_004_210_000.0)):
+        record = record_of(inside=plane(more=f"ExposureTime='{text}'"))
+        assert record.channel(0).get("exposure_time_ms").value == ms
+        assert any("exposure" in conflict.message.lower() for conflict in conflicts(record))
+
+
+def test_an_objective_called_otherwise_than_stated_is_a_conflict():
+    record = record_of(**objective("Model='Plan Apo 20x/0.75' NominalMagnification='40'"))
+    assert record.get("objective_nominal_magnification").value == 40.0
+    (conflict,) = record.reported
+    assert "called 'Plan Apo 20x/0.75', but 40 is stated" in conflict.message

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from xml.etree import ElementTree as ET
 
 from napari_metaseg.acquisition.record import AcquisitionRecord, Conflict
 from napari_metaseg.images.ome.annotation import PREFIX, Pairs, apply_annotations
@@ -18,6 +17,7 @@ from napari_metaseg.images.ome.instrument import read_instrument, read_objective
 from napari_metaseg.images.ome.node import Node
 from napari_metaseg.images.ome.pixels import read_channels, read_pixel_size, read_planes
 from napari_metaseg.images.ome.state import undo_all
+from napari_metaseg.images.safe_xml import parse_xml_text
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class OmeImage:
 def read_ome(xml: str) -> tuple[tuple[OmeImage, ...], str]:
     """The images that OME-XML describes, or none and a sentence on why it cannot be read."""
     try:
-        element = ET.fromstring(xml)
+        element = parse_xml_text(xml)
         undo_all(element)  # what a person stated is told apart from what the file said before
         root = Node(element)
-    except (ET.ParseError, ValueError) as error:
+    except ValueError as error:
         return (), f"the file's OME-XML cannot be read ({error}); its metadata are left out"
     notes = {node.get("ID"): node for node in root.every("MapAnnotation")}
     return tuple(_read_image(root, image, notes) for image in root.all("Image")), ""

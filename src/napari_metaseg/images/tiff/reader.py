@@ -158,6 +158,7 @@ def open_tiff(path: Path) -> tuple[ImageSource, ...]:
     """
     with _opened(path) as opened:
         _check_tags(opened)
+        _check_description(opened)
         plain = plan_plain_ome(opened.tiff)
         if plain is not None:
             return (_open_series(opened, plain, 0, 1),)
@@ -279,6 +280,17 @@ def _check_tags(opened: _Opened) -> None:
         size = number * _BYTES_PER_TYPE.get(kind, 1)
         if size > width and offset + size > handle.size:
             raise _truncated(opened.path, "metadata beyond the end of the file")
+
+
+def _check_description(opened: _Opened) -> None:
+    """Raise for XML that declares entities: tifffile would write them out, however long."""
+    text = str(opened.tiff.pages[0].description)
+    if text.lstrip().startswith("<") and "<!DOCTYPE" in text:
+        raise InputError(
+            f"cannot open {opened.path}",
+            got="metadata with a document type (DOCTYPE), which no microscope writes",
+            way_out="Save the pixels anew, without these metadata",
+        )
 
 
 def _truncated(path: Path, got: str) -> InputError:
