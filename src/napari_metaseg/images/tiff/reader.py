@@ -284,7 +284,7 @@ def _check_tags(opened: _Opened) -> None:
 
 def _check_description(opened: _Opened) -> None:
     """Raise for XML that declares entities: tifffile would write them out, however long."""
-    text = str(opened.tiff.pages[0].description)
+    text = str(opened.tiff.pages.first.description)
     if text.lstrip().startswith("<") and "<!DOCTYPE" in text:
         raise InputError(
             f"cannot open {opened.path}",
