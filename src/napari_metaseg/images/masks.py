@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_metaseg.acquisition.cohort import LabelKind
@@ -29,6 +29,9 @@ class MaskFinder:
 
     root: Path
     pattern: str = ""
+    _stems: dict[Path, dict[str, list[Path]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Refuse a pattern that cannot be one."""
@@ -36,9 +39,9 @@ class MaskFinder:
             parts = list(string.Formatter().parse(self.pattern))
         except ValueError as error:
             raise self._wrong(str(error)) from None
-        unknown = [name for _, name, _, _ in parts if name is not None and name not in _PLACES]
-        if unknown:
-            raise self._wrong(f"{{{unknown[0]}}}")
+        for _, name, spec, conversion in parts:
+            if name is not None and (name not in _PLACES or spec or conversion):
+                raise self._wrong(f"{{{name}}}")
         if self.pattern and not any(name for _, name, _, _ in parts):
             raise self._wrong("the same files for every image")
 
@@ -67,17 +70,26 @@ class MaskFinder:
         if self.pattern:
             found = dict.fromkeys(self._matches(path, self.pattern.format(**filled)))
             return tuple(found)
-        return next(filter(None, (self._usual(path, p) for p in _usual_patterns(filled))), ())
+        return next(filter(None, (self._named(path, *where) for where in _usual(path))), ())
 
     def _matches(self, path: Path, pattern: str) -> Iterator[Path]:
         for folder in dict.fromkeys((path.parent, self.root)):
             texts = glob.glob(str(Path(glob.escape(str(folder))) / pattern), recursive=True)  # noqa: PTH207
             yield from (Path(t) for t in sorted(texts) if not _same(Path(t), path))
 
-    def _usual(self, path: Path, pattern: str) -> tuple[Path, ...]:
-        folder = glob.escape(str(path.parent))
-        found = (Path(text) for text in sorted(glob.glob(str(Path(folder) / pattern))))  # noqa: PTH207
-        return tuple(p for p in found if _is_image_name(p) and not _same(p, path))
+    def _named(self, path: Path, folder: Path, stem: str) -> tuple[Path, ...]:
+        if folder not in self._stems:
+            self._stems[folder] = _by_stem(folder)
+        return tuple(p for p in self._stems[folder].get(stem, ()) if not _same(p, path))
+
+
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The images of a folder by their stem: looked at once, for folders of many thousands."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.lower().endswith((*_IMAGE_SUFFIXES, ".zarr")):
+            found.setdefault(plain_stem(path), []).append(path)
+    return found
 
 
 def kind_of(mask: Path) -> LabelKind:
@@ -91,17 +103,13 @@ def looks_like_mask(path: Path) -> bool:
     return named or path.parent.name.lower() in _FOLDERS
 
 
-def _usual_patterns(values: Mapping[str, str]) -> Iterator[str]:
-    stem = values["stem"]
-    for ending in _ENDINGS:
-        yield f"{stem}{ending}.*"
-    for folder in (*_FOLDERS, *(f"../{name}" for name in _FOLDERS)):
-        yield f"{folder}/{stem}.*"
-        yield from (f"{folder}/{stem}{ending}.*" for ending in _ENDINGS)
-
-
-def _is_image_name(path: Path) -> bool:
-    return path.name.lower().endswith((*_IMAGE_SUFFIXES, ".zarr"))
+def _usual(path: Path) -> Iterator[tuple[Path, str]]:
+    """The folders and stems that a mask of an image usually has, the likeliest first."""
+    here, stem = path.parent, plain_stem(path)
+    yield from ((here, f"{stem}{ending}") for ending in _ENDINGS)
+    for place in (here, here.parent):
+        for folder in _FOLDERS:
+            yield from ((place / folder, f"{stem}{ending}") for ending in ("", *_ENDINGS))
 
 
 def _same(a: Path, b: Path) -> bool:
