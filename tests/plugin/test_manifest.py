@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from npe2 import PluginManifest
 
 import napari_metaseg
 from napari_metaseg.datasets.microscope.samples import SAMPLE_TITLES
+from napari_metaseg.plugin.reader import ENDINGS
 
 PACKAGED = Path(napari_metaseg.__file__).parent / "napari.yaml"
 
@@ -26,7 +28,8 @@ def test_widgets_are_in_the_menus_where_people_look_for_them(manifest):
     menus = {m: [i.command for i in items] for m, items in manifest.contributions.menus.items()}
     assert menus["napari/layers/segment"] == ["napari-metaseg.segment", "napari-metaseg.train"]
     assert menus["napari/layers/measure"] == ["napari-metaseg.score"]
-    assert menus["napari/layers/metadata"] == ["napari-metaseg.acquisition"]
+    metadata = ["napari-metaseg.acquisition", "napari-metaseg.cohort"]
+    assert menus["napari/layers/metadata"] == metadata
     assert menus["napari/layers/annotate"] == ["napari-metaseg.annotate"]
 
 
@@ -46,3 +49,22 @@ def test_the_link_at_the_top_shows_the_packaged_manifest():
     if not link.parent.joinpath("pyproject.toml").exists():
         pytest.skip("not a checkout")
     assert link.read_text() == PACKAGED.read_text()
+
+
+def test_every_ending_that_the_reader_takes_is_offered_to_it(manifest):
+    (reader,) = manifest.contributions.readers
+    patterns = [pattern.lower() for pattern in reader.filename_patterns]
+    assert reader.accepts_directories
+    for ending in ENDINGS:
+        assert any(fnmatch(f"/data/a{ending}", pattern) for pattern in patterns), ending
+
+
+def test_images_and_labels_can_be_saved_as_tiff_and_zarr(manifest):
+    found = {
+        (kind, ending)
+        for writer in manifest.contributions.writers
+        for kind in writer.layer_types
+        for ending in writer.filename_extensions
+    }
+    for kind in ("image", "labels"):
+        assert {(kind, ".ome.tif"), (kind, ".ome.zarr")} <= found

@@ -186,3 +186,17 @@ def image_of(layer: Layer, viewer: Any) -> Image | None:
         or next((i for i in same_name if i in fitting), None)
         or (fitting[0] if len(fitting) == 1 else None)
     )
+
+
+def current_viewer() -> Any:
+    """The viewer of this napari session, or None where there is none."""
+    import napari
+
+    return napari.current_viewer()
+
+
+def open_layer(data: Any) -> Layer | None:
+    """The layer of the current viewer that shows exactly this data."""
+    viewer = current_viewer()
+    every = () if viewer is None else viewer.layers
+    return next((layer for layer in every if layer.data is data), None)
