@@ -23,7 +23,7 @@ class Pixels:
         self.record, self.colour = record, "S" in axes
         order = [a for a in _ORDER if a in axes]
         if self.colour:
-            order.insert(order.index("Y"), "S")
+            order.insert(order.index("T") + 1 if "T" in order else 0, "S")
         pixels = pixels.transpose([axes.index(a) for a in order])
         kept = [i for i, a in enumerate(order) if a in "YX" or pixels.shape[i] != 1]
         self.array = pixels.reshape([pixels.shape[i] for i in kept])

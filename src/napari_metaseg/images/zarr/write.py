@@ -23,7 +23,7 @@ from napari_metaseg.images.zarr.label_group import (
     list_label,
     make_group,
 )
-from napari_metaseg.images.zarr.library import reading_zarr, require_ome_zarr, require_zarr
+from napari_metaseg.images.zarr.library import require_ome_zarr, require_zarr
 from napari_metaseg.images.zarr.multiscale import read_multiscale
 from napari_metaseg.images.zarr.pixels import Pixels, Writable, prepare
 from napari_metaseg.images.zarr.record import NAMESPACE
@@ -140,21 +140,20 @@ def _write_group(
     writer = require_ome_zarr(folder)
     zarr = require_zarr(folder)
     form = 3 if version == "0.5" else 2
-    with reading_zarr(folder):
-        group = zarr.open_group(str(folder), mode="w", zarr_format=form)
-        writer.write_image(
-            pixels.array,
-            group,
-            name=name,
-            axes=[a.lower() for a in pixels.axes],
-            scale=pixels.scale(),
-            axes_units=pixels.units(),
-            storage_options={"chunks": _chunks(pixels)},
-            scale_factors=_factors(pixels),
-            method=_method(writer, label is not None),
-            fmt=_format(version),
-        )
-        _add_attributes(group, pixels, version, label)
+    group = zarr.open_group(str(folder), mode="w", zarr_format=form)
+    writer.write_image(
+        pixels.array,
+        group,
+        name=name,
+        axes=[a.lower() for a in pixels.axes],
+        scale=pixels.scale(),
+        axes_units=pixels.units(),
+        storage_options={"chunks": _chunks(pixels)},
+        scale_factors=_factors(pixels),
+        method=_method(writer, label is not None),
+        fmt=_format(version),
+    )
+    _add_attributes(group, pixels, version, label)
     _check_scale(folder, pixels)
 
 
