@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def _scenes(path: Path, file: ND2File, frames: Mapping[int, int]) -> list[Parts]
     numbers = _frame_numbers(file, sizes)
     check_frames(path, frames, int(numbers.max()))
     axes = "".join(a for a in "TCZ" if sizes.get(a, 1) > 1) + "YX" + ("S" if "S" in sizes else "")
-    texts, lock = original_texts(file), threading.Lock()
+    texts = original_texts(file)
+    reader = _Reader(path, file, frames, "".join(sizes), _stored_bytes(file), threading.Lock())
     parts = []
     for position in range(sizes.get("P", 1)):
         scene = numbers[:, :, position]
@@ -67,7 +69,7 @@ def _scenes(path: Path, file: ND2File, frames: Mapping[int, int]) -> list[Parts]
                 shape=tuple(3 if a == "S" else sizes[a] for a in axes),
                 dtype=file.dtype,
                 record=read_record(file, scene, sizes),
-                read=_reader(path, frames, scene, lock),
+                read=reader.scene(scene),
                 original=texts,
             )
         )
@@ -98,25 +100,42 @@ def _name(path: Path, file: ND2File, position: int, count: int) -> str:
     return f"{plain_stem(path)} {position + 1}"
 
 
-def _reader(
-    path: Path, frames: Mapping[int, int], numbers: NDArray[np.int64], lock: threading.Lock
-) -> PlaneReader:
-    def read(c: int, z: int, t: int) -> NDArray[Any]:
-        import nd2
+@dataclass(frozen=True)
+class _Reader:
+    """Reads frames out of a file that is open only meanwhile; `lock` guards it.
 
-        number = int(numbers[t, z])
-        with lock, nd2.ND2File(path) as file:
-            check_frames(path, frames, number, only=number, size=_stored_bytes(file))
-            frame = file.read_frame(number)
-            if "S" in file.sizes:  # NIS stores blue, green, red; nd2 gives red first
-                return np.array(frame[c] if "C" in file.sizes else frame)[..., :3]
-            return np.array(frame[c] if "C" in file.sizes else frame)
+    `frames` says where each frame lies, `stored` how many bytes an uncompressed one takes (0: the
+    frames are compressed), `axes` what a frame has.
+    """
 
-    return read
+    path: Path
+    file: ND2File
+    frames: Mapping[int, int]
+    axes: str
+    stored: int
+    lock: threading.Lock
+
+    def scene(self, numbers: NDArray[np.int64]) -> PlaneReader:
+        """The reader of the scene whose frames have these numbers (t, z)."""
+
+        def read(c: int, z: int, t: int) -> NDArray[Any]:
+            frame = self._frame(int(numbers[t, z]))
+            plane = frame[c] if "C" in self.axes else frame
+            return plane[..., :3] if "S" in self.axes else plane
+
+        return read
+
+    def _frame(self, number: int) -> NDArray[Any]:
+        with self.lock:
+            check_frames(self.path, self.frames, number, only=number, size=self.stored)
+            self.file.open()
+            try:
+                return np.array(self.file.read_frame(number))
+            finally:
+                self.file.close()
 
 
 def _stored_bytes(file: ND2File) -> int:
-    """How many bytes an uncompressed frame takes in the file; 0 for a compressed one."""
     attributes = file.attributes
     if attributes.compressionType:
         return 0
