@@ -21,11 +21,15 @@ from napari_metaseg.images.without_pixels import ImageOfFiles, has_pixels
 
 @dataclass(frozen=True)
 class FolderImage:
-    """One image of the folder: its row, its record, and what in the record cannot hold together."""
+    """One image of the folder: its row, its record, and what in the record cannot hold together.
+
+    `image` is the image itself, opened.
+    """
 
     row: CohortRow
     record: AcquisitionRecord
     conflicts: tuple[Conflict, ...]
+    image: ImageSource
 
 
 def cohort_rows(
@@ -121,7 +125,7 @@ def _row(
     )
     if row.labels is not None:
         row = replace(row, label_kind=kind_of(row.labels))
-    yield FolderImage(row, record, conflicts(record))
+    yield FolderImage(row, record, conflicts(record), image)
 
 
 def _known(image: ImageSource, record: AcquisitionRecord) -> dict[str, Value]:

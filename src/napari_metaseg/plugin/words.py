@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FIELD_SPECS
 from napari_metaseg.acquisition.record import Value
 
 
@@ -13,8 +13,9 @@ def field_word(name: str) -> str:
 
 def plain(sentence: str) -> str:
     """A sentence with the names of fields put in words."""
-    for name in sorted(CONDITION_FIELDS, key=len, reverse=True):
-        sentence = sentence.replace(name, field_word(name)) if "_" in name else sentence
+    for name in sorted(FIELD_SPECS, key=len, reverse=True):
+        word = FIELD_SPECS[name].label.lower()
+        sentence = sentence.replace(name, word) if "_" in name else sentence
     return sentence
 
 

@@ -31,6 +31,9 @@ class Entry(ABC):
     path: Path | None = None
     scene: str = ""
     channel: str = ""
+    labels: Path | None = None
+    label_kind: str = ""
+    group: str = ""
     extra: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
@@ -63,6 +66,7 @@ class LayerEntry(Entry):
         self.name = layer.name
         self.path = Path(entry["path"]) if entry.get("path") else None
         self.scene = str(entry.get("scene", ""))
+        self.group = str(entry.get("group", ""))
         self.channel = known.record_of(layer).channel(known.channel_of(layer)).name
 
     def field(self, name: str) -> Field:

@@ -85,7 +85,9 @@ def _own(entry: Entry, name: str, folder: Path) -> str:
         return relative(entry.folder / text, folder) if name == "labels" and text else text
     if name == "sample":
         return entry.name
-    return {"scene": entry.scene, "channel": entry.channel}.get(name, "")
+    if name == "labels":
+        return relative(entry.labels, folder) if entry.labels is not None else ""
+    return str(getattr(entry, name, ""))
 
 
 def relative(file: Path, folder: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_metaseg.acquisition.cohort import CohortRow, read_cohort
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FieldSpec
@@ -14,8 +15,10 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Progress
 from napari_metaseg.images.protocol import ImageSource
 from napari_metaseg.plugin.cohort.entries import Entry, FileEntry, FileImage, TableEntry
-from napari_metaseg.plugin.reader import ENDINGS
 from napari_metaseg.plugin.saved import lifted
+
+if TYPE_CHECKING:
+    from napari_metaseg.images.folder import FolderImage
 
 
 @dataclass(frozen=True)
@@ -28,42 +31,35 @@ class Loaded:
     problems: tuple[str, ...] = field(default=())
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The files in a folder and below that may be images, by name; hidden ones are left out."""
-    found = (p for p in folder.rglob("*") if p.name.lower().endswith(ENDINGS) and p.is_file())
-    below = (p for p in found if not any(part.startswith(".") for part in p.parts[-3:]))
-    return sorted(p for p in below if not any(q.suffix == ".zarr" for q in p.parents))
-
-
 def load_folder(folder: Path, token: CancelToken) -> Generator[Progress, None, Loaded]:
-    """Every image in a folder and below. Raises `InputError` where there is none."""
-    yield Progress(0, 0, "looking for images")
-    files = image_files(folder)
+    """A row for each scene and channel of every image in a folder and below.
+
+    Masks that belong to an image are no rows of their own. Raises `InputError` where there is no
+    image.
+    """
+    from napari_metaseg.images.folder import FolderImage, cohort_rows
+
     entries: list[Entry] = []
     problems = []
-    for done, path in enumerate(files):
+    for event in cohort_rows(folder):
         token.raise_if_cancelled()
-        yield Progress(done, len(files), path.name)
-        try:
-            entries += file_entries(path, folder)
-        except InputError as error:
-            problems.append(str(error))
-    if not entries:
-        raise InputError(
-            f"no image in {folder}", got=problems[0] if problems else f"{len(files)} files"
-        )
+        if isinstance(event, Progress):
+            yield event
+        elif isinstance(event, FolderImage):
+            entries += _of_folder(event, folder)
+        else:
+            problems.append(event.text)
     specs = dict(find_project(folder).fields)
-    yield Progress(len(files), len(files))
     return Loaded(tuple(entries), specs, folder, tuple(problems))
 
 
-def file_entries(path: Path, folder: Path) -> list[FileEntry]:
-    """A row for each scene and channel of a file."""
-    from napari_metaseg.images.open import open_images
-
-    sources = open_images(path)
+def _of_folder(found: FolderImage, folder: Path) -> list[FileEntry]:
+    path, row = found.row.image, found.row
     short = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-    return [e for source in sources for e in _entries(source, short, several=len(sources) > 1)]
+    entries = _entries(found.image, short, several=bool(row.scene))
+    for entry in entries:
+        entry.labels, entry.label_kind, entry.group = row.labels, row.label_kind, row.group
+    return entries
 
 
 def _entries(source: ImageSource, short: str, *, several: bool) -> list[FileEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from napari.layers import Layer
@@ -22,6 +23,7 @@ from napari_metaseg.plugin.widgets.frame import Panel, plane_words
 from napari_metaseg.plugin.widgets.new_field import NewField
 from napari_metaseg.plugin.widgets.parts import Section, card, label
 from napari_metaseg.plugin.widgets.plane_table import PlaneTable
+from napari_metaseg.plugin.words import plain
 
 IMAGE_ROWS = ("magnification", "pixel_size_um", "immersion")
 CHANNEL_ROWS = ("modality", "exposure_ms")
@@ -89,9 +91,9 @@ class AcquisitionWidget(Panel):
         self.focus.plane_changed.connect(self.refresh)
         self.focus.record_changed.connect(self._on_record)
         self.focus.layers_changed.connect(self.refresh)
-        for grid, following in zip(self.grids, (*self.grids[1:], self._image_grid), strict=True):
+        for number, grid in enumerate(self.grids):
             grid.edited.connect(self.edit)
-            grid.left.connect(following.focus_first)
+            grid.left.connect(partial(self._focus_after, number))
         self.planes.chosen.connect(self._go_to)
         self.planes.refused.connect(self._refuse)
         self.planes.edited.connect(self._on_planes_edited)
@@ -99,6 +101,13 @@ class AcquisitionWidget(Panel):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
+
+    def _focus_after(self, number: int) -> None:
+        """Go on with the next grid that can be seen; after the last, with the first."""
+        following = (*self.grids[number + 1 :], *self.grids[: number + 1])
+        next(
+            grid for grid in following if (grid.rows and grid.isVisible()) or grid is following[-1]
+        ).focus_first()
 
     @property
     def rows(self) -> dict[str, FieldRow]:
@@ -129,7 +138,7 @@ class AcquisitionWidget(Panel):
                 )
         except InputError as error:
             self.rows[name].editor.mark(bad=True)
-            self.say(str(error), "bad")
+            self.say(plain(str(error)), "bad")
             return
         self.say(self._what_happened(image, name), "good")
 
@@ -243,7 +252,7 @@ class AcquisitionWidget(Panel):
             layers.show_plane(self.focus.image, self.viewer, plane)
 
     def _refuse(self, text: str) -> None:
-        self.say(text, "warn")
+        self.say(plain(text), "warn")
 
     def _on_planes_edited(self, text: str) -> None:
         self.refresh()

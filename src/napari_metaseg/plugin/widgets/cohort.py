@@ -33,7 +33,7 @@ from napari_metaseg.plugin.widgets.parts import (
     line,
     row,
 )
-from napari_metaseg.plugin.words import counted
+from napari_metaseg.plugin.words import counted, plain
 
 _LEGEND = "bold: you said so · italic: worked out"
 _TABLES = "Cohort tables (*.csv *.parquet)"
@@ -190,7 +190,7 @@ class CohortWidget(Panel):
         self.save_button.block(busy or ("" if count else "Nothing to save: there is no new edit"))
 
     def _refuse(self, text: str) -> None:
-        self.say(text, "warn")
+        self.say(plain(text), "warn")
 
     def _on_written(self, count: int) -> None:
         self._on_later()

@@ -20,6 +20,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.plugin import sheet as sheets
 from napari_metaseg.plugin.sheet import Cell, Sheet
 from napari_metaseg.plugin.widgets.parts import relook
+from napari_metaseg.plugin.words import plain
 
 
 class SheetModel(QAbstractTableModel):
@@ -106,7 +107,9 @@ class _Delegate(QStyledItemDelegate):
         problem = self._table.sheet.problem(row, column, editor.text())
         relook(editor, "bad", "true" if problem else "false")
         if problem:
-            QToolTip.showText(editor.mapToGlobal(editor.rect().bottomLeft()), problem, editor)
+            QToolTip.showText(
+                editor.mapToGlobal(editor.rect().bottomLeft()), plain(problem), editor
+            )
             self._table.refused.emit(problem)
         return bool(problem)
 

@@ -21,7 +21,7 @@ BADGES = {
     "inferred": "inferred",
     "missing": "–",
 }
-LABEL_PX, UNIT_PX, BADGE_PX = 102, 22, 64
+LABEL_PX, UNIT_PX, BADGE_PX = 108, 20, 62
 UNKNOWN = "unknown"
 _SHORT = {
     "immersion": "Immersion",

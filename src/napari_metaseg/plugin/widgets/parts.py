@@ -159,6 +159,9 @@ class StatusLine(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._text = label(wrap=True)
+        policy = self._text.sizePolicy()
+        policy.setHeightForWidth(False)  # `_fit` sets the height: layouts remember a longer text's
+        self._text.setSizePolicy(policy)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setLayout(column(self._text, margins=6))
         self.kind: StatusKind = "info"

@@ -13,7 +13,7 @@ from napari_metaseg.plugin.planes import PlaneSheet, offsets
 from napari_metaseg.plugin.widgets.edit_table import EditTable, SheetModel
 from napari_metaseg.plugin.widgets.parts import column, label, row
 
-_ROW_PX, _MOST_ROWS = 22, 8
+_ROW_PX, _MOST_ROWS, _INDEX_PX = 22, 8, 40
 
 
 class PlaneModel(SheetModel):
@@ -112,8 +112,8 @@ class PlaneTable(QWidget):
         for spin, name in ((self.focus_z, "Plane in focus"), (self.step, "Step in µm")):
             spin.setAccessibleName(name)
             spin.setButtonSymbols(spin.ButtonSymbols.NoButtons)
-        self.focus_z.setFixedWidth(42)
-        self.step.setFixedWidth(58)
+            spin.setProperty("look", "small")
+            spin.setFixedWidth(60)
         numbers = (
             label("In focus: z"),
             self.focus_z,
@@ -141,9 +141,15 @@ class PlaneTable(QWidget):
         self.show_plane(here)
 
     def _fit(self, sheet: PlaneSheet) -> None:
+        header = self.table.horizontalHeader()
+        for at, name in enumerate(sheet.columns):
+            narrow = len(name) == 1
+            mode = QHeaderView.ResizeMode.Fixed if narrow else QHeaderView.ResizeMode.Stretch
+            header.setSectionResizeMode(at, mode)
+            if narrow:
+                self.table.setColumnWidth(at, _INDEX_PX)
         rows = min(sheet.row_count, _MOST_ROWS)
-        header = self.table.horizontalHeader().sizeHint().height()
-        self.table.setFixedHeight(rows * _ROW_PX + header + 6)
+        self.table.setFixedHeight(rows * _ROW_PX + header.sizeHint().height() + 6)
         depth = max((plane.z for plane in sheet.planes), default=0) + 1
         self.focus_z.setRange(1, depth)
         self.focus_z.setValue((depth + 1) // 2)

@@ -62,6 +62,8 @@ QComboBox QLineEdit {{ border: none; min-height: 16px; padding: 0px; }}
 QProgressBar {{ background: {raised}; border-radius: 4px; max-height: 10px; min-height: 10px;
   text-align: center; color: transparent; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 4px; }}
+QAbstractSpinBox[look="small"] {{ min-width: 20px; padding: 2px 4px; }}
+QTableView QLineEdit {{ min-height: 0px; padding: 0px 3px; margin: 0px; border-radius: 0px; }}
 QTableView {{ background: {card}; border-radius: 4px; gridline-color: transparent; }}
 QTableView::item {{ padding: 3px 4px; }}
 QTableView::item:selected {{ background: {accent}; color: white; }}
