@@ -26,3 +26,13 @@ def test_a_cut_jpeg_is_refused_wherever_it_is_cut(tmp_path):
         (tmp_path / "cut.jpg").write_bytes(raw[:length])
         with pytest.raises(InputError, match="not a readable JPEG"):
             open_image(tmp_path / "cut.jpg").plane()
+
+
+def test_a_header_that_claims_a_vast_image_is_refused_and_not_filled(tmp_path):
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "v.jpg")
+    raw = bytearray((tmp_path / "v.jpg").read_bytes())
+    frame = raw.index(b"\xff\xc0")
+    raw[frame + 5 : frame + 9] = (60_000).to_bytes(2, "big") * 2
+    (tmp_path / "v.jpg").write_bytes(bytes(raw))
+    with pytest.raises(InputError, match="not a readable JPEG"):
+        open_image(tmp_path / "v.jpg").plane()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,3 +77,12 @@ def test_a_truncated_png_is_refused_wherever_it_is_cut(tmp_path):
         (tmp_path / "cut.png").write_bytes(raw[:length])
         with pytest.raises(InputError, match="not a readable PNG"):
             open_image(tmp_path / "cut.png").plane()
+
+
+def test_a_header_that_claims_a_vast_image_is_refused_and_not_filled(tmp_path):
+    raw = bytearray(save(tmp_path / "v.png", np.zeros((2, 2), np.uint8)).read_bytes())
+    raw[16:24] = (60_000).to_bytes(4, "big") * 2
+    raw[29:33] = zlib.crc32(raw[12:29]).to_bytes(4, "big")
+    (tmp_path / "v.png").write_bytes(bytes(raw))
+    with pytest.raises(InputError, match="not a readable PNG"):
+        open_image(tmp_path / "v.png").plane()

@@ -151,6 +151,7 @@ TABLE = {
             "'Mono' calls itself fluorescence but states no emission",
             "'FITC BP' states excitation 405 nm, the laser line switched on was 488",
             "'TRITC BP' states excitation 405 nm, the laser line switched on was 561",
+            "'TRITC BP' calls itself widefield, the text says observation: confocal",
         ],
         "condition": {"magnification": 20.0, "exposure_ms": 20.0, "immersion": "Air"},
     },
@@ -165,7 +166,11 @@ TABLE = {
         ),
         "channels": {"FITC BP": nikon_fluorescence(500.0, 512.0)},
         "heights": [-30.0, -24.0, -18.0, -12.0, -6.0, 0.0, 6.0, 12.0, 18.0, 24.0, 30.0],
-        "conflicts": ["the laser line switched on was 488", "claims stage z 8776.58 µm"],
+        "conflicts": [
+            "the laser line switched on was 488",
+            "claims stage z 8776.58 µm",
+            "'FITC BP' calls itself widefield",
+        ],
         "condition": {"magnification": 20.0, "modality": "fluorescence", "exposure_ms": 500.0},
     },
     ("czi/celldivision.czi", 0): {

@@ -15,7 +15,6 @@ from napari_metaseg.images.protocol import PlanewiseImage, plain_stem
 _NOTICE = Conflict(
     (), "JPEG compression changed the intensities; use the original where there is one"
 )
-_UNREADABLE = (OSError, SyntaxError, ValueError)
 
 
 class JpegImage(PlanewiseImage):
@@ -27,7 +26,7 @@ class JpegImage(PlanewiseImage):
         try:
             with Image.open(path, formats=["JPEG"]) as image:
                 (width, height), self._mode = image.size, image.mode
-        except _UNREADABLE as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise _damaged(path, error) from None
         colour = self._mode != "L"
         self.path, self.name = path, plain_stem(path)
@@ -44,7 +43,7 @@ class JpegImage(PlanewiseImage):
                 pixels = np.asarray(image.convert("RGB" if self.axes == "YXS" else "L"))
         except FileNotFoundError:
             raise InputError(f"{self.path} is no longer there") from None
-        except _UNREADABLE as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise _damaged(self.path, error) from None
         return np.ascontiguousarray(pixels)
 

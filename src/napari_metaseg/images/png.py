@@ -44,7 +44,7 @@ class PngImage(PlanewiseImage):
         return self._decode("")
 
     def _decode(self, mode: str) -> NDArray[Any]:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
         try:
             with Image.open(self.path) as image:
@@ -52,7 +52,7 @@ class PngImage(PlanewiseImage):
                 pixels = np.asarray(grey.convert(mode) if mode else grey)
         except FileNotFoundError:
             raise InputError(f"{self.path} is no longer there") from None
-        except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise _damaged(self.path, str(error)) from None
         return np.ascontiguousarray(pixels, dtype=self.dtype)
 

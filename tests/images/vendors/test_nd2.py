@@ -138,6 +138,14 @@ def test_an_excitation_that_the_laser_switched_on_contradicts_is_shown():
     assert "states excitation 405 nm, the laser line switched on was 488 nm" in conflict.message
 
 
+def test_a_channel_called_widefield_that_was_seen_through_the_disk_is_shown():
+    text = PlaneText(observation="Confocal")
+    record, (conflict,) = channel(text=text)
+    assert record.get("acquisition_mode").value == "WideField"
+    assert "calls itself widefield, the text says observation: confocal" in conflict.message
+    assert not channel(flags=("fluorescence", "spinningDiskConfocal"), text=text)[1]
+
+
 def test_the_refractive_index_gives_the_medium_as_inferred():
     field = derive_condition(record_of(file_of()))["immersion"]
     assert (field.value, field.source) == ("Air", "inferred")

@@ -40,7 +40,7 @@ def read_channel(info: Any, index: int, text: PlaneText, reported: list[Conflict
     }
     if found["contrast_method"].value == "Fluorescence":
         found["acquisition_mode"] = _mode(flags, where)
-        _compare_light(name, excitation, text, reported)
+        _compare_light(name, excitation, found["acquisition_mode"], text, reported)
     return ChannelRecord(name, {n: f for n, f in found.items() if f.known})
 
 
@@ -91,8 +91,13 @@ def _mode(flags: list[str], where: str) -> Field:
     return Field(mode, "file", path, original=", ".join(flags)) if mode else Field()
 
 
-def _compare_light(name: str, excitation: Field, text: PlaneText, reported: list[Conflict]) -> None:
-    """Report an excitation that the only laser line switched on contradicts."""
+def _compare_light(
+    name: str, excitation: Field, mode: Field, text: PlaneText, reported: list[Conflict]
+) -> None:
+    """Report an excitation that the only laser line switched on contradicts, a wrong mode too."""
+    if text.observation.lower() == "confocal" and mode.value == "WideField":
+        message = f"channel {name!r} calls itself widefield, the text says observation: confocal"
+        reported.append(Conflict(("acquisition_mode",), message))
     if len(text.laser_lines) != 1 or not isinstance(excitation.value, float):
         return
     (line,) = text.laser_lines

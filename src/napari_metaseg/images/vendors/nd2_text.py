@@ -14,6 +14,7 @@ _SAMPLE = re.compile(r"^Sample (\d{1,4}):", re.MULTILINE)
 _EXPOSURE = re.compile(r"Exposure:[ \t]*([\d.]{1,20})[ \t]*([a-zµ]{1,3})\b")
 _BINNING = re.compile(r"Binning:[ \t]*((\d{1,2})x\d{1,2})")
 _LASER = re.compile(r"Line:\d+;[ \t]*ExW:(\d{3,4});[^\n]*;[ \t]*On")
+_OBSERVATION = re.compile(r"Observation Mode:[ \t]*([A-Za-z]{1,30})")
 _CAMERA = re.compile(r"^[ \t]*Camera Name:[ \t]*([^\r\n]{1,200})", re.MULTILINE)
 _MICROSCOPE = re.compile(r"Microscope:[ \t]*([^\r\n]{1,200})")
 
@@ -27,6 +28,7 @@ class PlaneText:
     binning: float | None = None
     binning_text: str = ""
     laser_lines: tuple[float, ...] = ()
+    observation: str = ""
     where: str = ""
 
 
@@ -52,6 +54,7 @@ def _blocks(text: str, heading: re.Pattern[str]) -> list[str]:
 
 def _read(text: str, where: str) -> PlaneText:
     exposure, binning = _EXPOSURE.search(text), _BINNING.search(text)
+    observation = _OBSERVATION.search(text)
     factor = ms_per_unit(exposure[2]) if exposure else None
     known = exposure is not None and factor is not None and _is_number(exposure[1])
     return PlaneText(
@@ -60,6 +63,7 @@ def _read(text: str, where: str) -> PlaneText:
         binning=float(binning[2]) if binning else None,
         binning_text=binning[1] if binning else "",
         laser_lines=tuple(float(line) for line in _LASER.findall(text)),
+        observation=observation[1] if observation else "",
         where=where,
     )
 
