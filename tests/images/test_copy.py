@@ -7,6 +7,7 @@ import sys
 import time
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -268,6 +269,53 @@ def test_a_foreign_format_keeps_its_record_and_its_own_words(tmp_path):
         "napari-metaseg/original/settings": "<vendor>a & b</vendor>",
         "napari-metaseg/original/more": "x",
     }
+
+
+def test_what_a_reader_knows_beyond_the_ome_xml_is_added_to_it(tmp_path):
+    source = Foreign(tmp_path, "CZYX", (2, 2, 4, 6), "u1")
+    source.texts = {"OME-XML": VENDOR.format(order="XYZCT"), "log": "y"}
+    known = open_image(write_vendor(tmp_path / "vendor.ome.tif")).record
+    more = {
+        "pixel_size_z_um": Field(1.5, "file", "scale"),
+        "immersion": Field("Oil", "inferred", "a tag"),
+    }
+    source.record = replace(known, fields={**known.fields, **more})
+    copied, _ = copy(source, tmp_path / "copy.ome.tif", source.record.declare({"lens_na": 0.8}))
+    assert facts(copied.record.fields) == facts(source.record.fields)
+    assert copied.record.fields["immersion"].source == "inferred"
+    assert copied.record.declared["lens_na"].value == 0.8
+    xml = xml_of(copied.path)
+    for text in ('PhysicalSizeZ="1.5"', "<v:Gain>&lt;7&gt;</v:Gain>", 'LensNA="0.8"', ">y<"):
+        assert text in xml
+
+
+def test_ome_xml_of_another_image_is_kept_as_a_text(tmp_path):
+    source = Foreign(tmp_path, "CZYX", (2, 3, 4, 6), "u1")
+    source.texts = {"OME-XML": VENDOR.format(order="XYZCT")}
+    copied, _ = copy(source, tmp_path / "copy.ome.tif")
+    assert facts(copied.record.fields) == facts(source.record.fields)
+    comments = [e for e in ET.fromstring(xml_of(copied.path)).iter() if "Comment" in e.tag]
+    assert "&lt;7&gt;" in comments[0][0].text
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "",
+        "<OME",
+        "<OME/>",
+        '<!DOCTYPE a [<!ENTITY b "c">]><OME>&b;</OME>',
+        "<OME><Image/></OME>",
+        "<OME><Image><Pixels SizeX='x'/></Image></OME>",
+        "<OME><BinaryOnly/><Image/></OME>",
+        "\x00",
+    ],
+)
+def test_damaged_ome_xml_does_not_keep_from_copying(tmp_path, xml):
+    source = Foreign(tmp_path, "YX", (4, 6), "u1")
+    source.texts = {"OME-XML": xml}
+    copied, _ = copy(source, tmp_path / "copy.ome.tif")
+    assert facts(copied.record.fields) == facts(source.record.fields)
 
 
 def test_a_huge_original_text_is_cut_and_says_so(tmp_path):
@@ -541,3 +589,38 @@ def test_any_statements_one_after_the_other_come_back(tmp_path, first, second, o
         ]
     changed = elements(xml_of(source.path)) - elements(xml_of(image.path))
     assert {tag.rsplit("}", 1)[-1] for tag, _, _ in changed} == {"OME", "Pixels"}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vendor/czi/celldivision.czi",
+        "vendor/nd2/zstack.nd2",
+        "vendor/nd2/multichannel.nd2",
+        "vendor/lif/xz_2ch.lif",
+        "vendor/metamorph/imagexpress_metamorph.tif",
+        "vendor/micromanager/mm2_single.tif",
+        "vendor/harmony/operetta_v5/Images/Index.idx.xml",
+        "stacks/focus-series-1.ome.tif",
+        "stacks/focus-series-1-dna.tif",
+    ],
+)
+def test_a_real_file_s_copy_says_the_same(real_data, tmp_path, name):
+    source = open_image(real_data / name)
+    for stated in (Statements(), STATED):
+        fitting = Statements(stated.image, {}, {})
+        record = apply_statements(source.record, fitting, path="me")
+        copied, _ = copy(source, tmp_path / "copy.ome.tif", record)
+        assert (copied.axes, copied.shape, copied.dtype) == (
+            source.axes,
+            source.shape,
+            source.dtype,
+        )
+        np.testing.assert_array_equal(copied.dask().compute(), source.dask().compute())
+        assert facts(copied.record.fields) == facts(source.record.fields)
+        assert [facts(c.fields) for c in copied.record.channels] == [
+            facts(c.fields) for c in source.record.channels
+        ]
+        assert statements_of(copied.record) == statements_of(record)
+        assert set(source.record.reported) <= set(copied.record.reported)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from napari_metaseg.images.protocol import ImageSource
 from napari_metaseg.images.stated import without_notices
 from napari_metaseg.images.vertical import stored_sizes, with_notice
 from napari_metaseg.images.write import resolution_tags
+
+if TYPE_CHECKING:
+    from napari_metaseg.images.ome.original import Original
 
 _CLASSIC_LIMIT = 2**32 - 2**26
 _PAGE_OVERHEAD = 4096
@@ -105,25 +108,41 @@ def _is_big(source: ImageSource, document: _Document) -> bool:
 
 
 def _document(source: ImageSource, record: AcquisitionRecord) -> _Document:
-    from napari_metaseg.images.ome.original import find_original, for_new_file, plane_indices
-    from napari_metaseg.images.ome.state import comment, put_statements
-    from napari_metaseg.images.ome.write import ORIGINAL, bounded_texts, ome_xml
+    from napari_metaseg.images.ome.original import (
+        complete,
+        find_original,
+        for_new_file,
+        plane_indices,
+    )
+    from napari_metaseg.images.ome.state import take_back
+    from napari_metaseg.images.ome.write import ome_xml
 
     sizes = stored_sizes(source)
     texts = {**_tiff_text(source), **source.original_metadata()}
     index = getattr(source, "scene_index", 0)
     original = find_original(texts.get(_OME, ""), index, sizes)
-    if original is None:
-        record = with_notice(source, record)
-        xml = ome_xml(record, sizes, source.dtype.name, name=source.name, originals=texts)
-        return _Document(xml.encode(), plane_indices("ZCT", sizes))
-    del texts[_OME]
-    planes = plane_indices(original.plane_order, sizes)
-    for_new_file(original, source.dtype.name, len(planes))
+    planes = plane_indices(original.plane_order if original else "ZCT", sizes)
+    if original is not None:
+        for_new_file(original, source.dtype.name, len(planes))
+        take_back(original.tree.root, original.image)
+        if complete(original, record):
+            del texts[_OME]
+            xml = _extended(original, record, texts)
+            return _Document(xml.encode(), planes)
+    record = with_notice(source, record)
+    xml = ome_xml(record, sizes, source.dtype.name, name=source.name, originals=texts)
+    return _Document(xml.encode(), plane_indices("ZCT", sizes))
+
+
+def _extended(original: Original, record: AcquisitionRecord, texts: Mapping[str, str]) -> str:
+    """The original document with what the record declares, and further texts of the file."""
+    from napari_metaseg.images.ome.state import comment, put_statements
+    from napari_metaseg.images.ome.write import ORIGINAL, bounded_texts
+
     put_statements(original.tree, original.image, record)
     for title, text in bounded_texts(texts):
         comment(original.tree.root, original.image, ORIGINAL + title, text)
-    return _Document(original.tree.text().encode(), planes)
+    return original.tree.text()
 
 
 def _tiff_text(source: ImageSource) -> dict[str, str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_metaseg.acquisition.record import AcquisitionRecord, Field
+from napari_metaseg.acquisition.compare import declared_facts, field_facts, plane_facts
+from napari_metaseg.acquisition.record import AcquisitionRecord
 from napari_metaseg.errors import InputError
 from napari_metaseg.files import atomic_path
 from napari_metaseg.images.protocol import ImageSource, numbering_axes
@@ -130,38 +131,22 @@ def _verify(
 ) -> None:
     for old, new in zip(before, after, strict=True):
         wanted = records.get(old.name)
-        declared = wanted is None or _declared(new.record) == _declared(wanted)
+        declared = wanted is None or declared_facts(new.record) == declared_facts(wanted)
         same = (old.axes, old.shape, old.dtype) == (new.axes, new.shape, new.dtype)
-        if not (declared and same and _fields(old.record) == _fields(new.record)):
+        if not (declared and same and _facts(old.record) == _facts(new.record)):
             raise _unfaithful(path, f"other metadata of {old.name}")
         for where in _ends(old):
             if not np.array_equal(old.plane(**where), new.plane(**where), equal_nan=True):
                 raise _unfaithful(path, f"other pixels of {old.name}")
 
 
+def _facts(record: AcquisitionRecord) -> tuple[Any, ...]:
+    return field_facts(record), plane_facts(record)
+
+
 def _ends(image: ImageSource) -> tuple[dict[str, int], dict[str, int]]:
     last = {axis.lower(): image.size(axis) - 1 for axis in numbering_axes(image.axes)}
     return {}, last
-
-
-def _declared(record: AcquisitionRecord) -> dict[str, Any]:
-    parts = {"": record.declared}
-    parts |= {f"{c}": channel.declared for c, channel in enumerate(record.channels)}
-    parts |= {f"{p.c}/{p.z}/{p.t}": p.declared for p in record.planes}
-    return {key: _values(fields) for key, fields in parts.items() if fields}
-
-
-def _fields(record: AcquisitionRecord) -> tuple[Any, ...]:
-    planes = {
-        (p.c, p.z, p.t): (p.position_z_um, p.exposure_time_ms, p.plane_offset_um)
-        for p in record.planes
-    }
-    known = {czt: facts for czt, facts in planes.items() if set(facts) != {None}}
-    return _values(record.fields), [_values(c.fields) for c in record.channels], known
-
-
-def _values(fields: Mapping[str, Field]) -> dict[str, Any]:
-    return {name: (field.value, field.source) for name, field in fields.items() if field.known}
 
 
 def _unfaithful(path: Path, got: str) -> InputError:

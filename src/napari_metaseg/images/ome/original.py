@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from itertools import product
 from xml.etree.ElementTree import Element, ParseError
 
+from napari_metaseg.acquisition.compare import field_facts, plane_facts
+from napari_metaseg.acquisition.record import AcquisitionRecord, Field
+from napari_metaseg.images.ome.annotation import FIELDS, SOURCES, field_items, value_text
+from napari_metaseg.images.ome.edits import ImageEdits
+from napari_metaseg.images.ome.state import annotate
+from napari_metaseg.images.ome.stated_terms import stated_terms
 from napari_metaseg.images.ome.tree import OmeTree, child, children, local, make, parse_tree
+from napari_metaseg.images.ome.xml import read_ome
 
 _PIXEL_DATA = ("TiffData", "BinData", "MetadataOnly")
 _OME_TYPES = {"float32": "float", "float64": "double"}
@@ -39,7 +46,10 @@ def find_original(xml: str, index: int, sizes: Mapping[str, int]) -> Original | 
         tree = parse_tree(xml)
     except (ParseError, ValueError, LookupError):
         return None
-    if index >= len(tree.images) or child(tree.root, "BinaryOnly") is not None:
+    if child(tree.root, "BinaryOnly") is not None or not tree.images:
+        return None
+    index = 0 if len(tree.images) == 1 else index
+    if index >= len(tree.images):
         return None
     image = tree.images[index]
     pixels = child(image, "Pixels")
@@ -93,3 +103,46 @@ def plane_indices(order: str, sizes: Mapping[str, int]) -> list[tuple[int, int, 
     found = product(*(range(sizes.get(axis, 1)) for axis in slowest_first))
     places = [slowest_first.index(axis) for axis in "CZT"]
     return [(i[places[0]], i[places[1]], i[places[2]]) for i in found]
+
+
+def complete(original: Original, record: AcquisitionRecord) -> bool:
+    """Let the document, which holds one image, say all that the record has from the file.
+
+    A reader may know more than the OME-XML says (a scale of OME-Zarr, a tag of a TIFF): where OME
+    has a term it gets the value, and a note where the value would read back otherwise. False where
+    the planes read back otherwise all the same.
+    """
+    root, image = original.tree.root, original.image
+    missing = _differing(original, record)
+    absent = {
+        n: f for n, f in record.fields.items() if n in missing and n not in _read(original).fields
+    }
+    edits = ImageEdits(root, image)
+    for key, attribute, text in stated_terms(AcquisitionRecord(declared=absent), {}):
+        edits.set(key, attribute, text)
+    left = _differing(original, record)
+    sources = {key: f"{f.source} {f.path or ''}".strip() for key, f in left.items()}
+    sources = {key: text for key, text in sources.items() if left[key].source != "file"}
+    if left:
+        texts = {key: value_text(key, f.value) for key, f in left.items() if f.value is not None}
+        annotate(root, image, FIELDS, tuple(texts.items()))
+    if sources:
+        annotate(root, image, SOURCES, tuple(sources.items()))
+    back = _read(original)
+    return field_facts(back) == field_facts(record) and plane_facts(back) == plane_facts(record)
+
+
+def _differing(original: Original, record: AcquisitionRecord) -> dict[str, Field]:
+    """The record's fields that read back otherwise, by their keys."""
+    read = field_facts(_read(original))
+    wanted = field_facts(record)
+    return {
+        key: field
+        for key, field in field_items(record)
+        if field.known and read.get(key) != wanted[key]
+    }
+
+
+def _read(original: Original) -> AcquisitionRecord:
+    images, _ = read_ome(original.tree.text())
+    return images[0].record if images else AcquisitionRecord()
