@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-_NO_WORD = {"", "other", "unknown", "none", "undefined", "n/a"}
+NO_WORD = frozenset({"", "other", "unknown", "none", "undefined", "n/a"})
+"""What files say where nobody knew, in lower case."""
 
 
 class Node:
@@ -53,7 +54,7 @@ class Node:
     def word(self, name: str) -> str | None:
         """The attribute as a word; "Other" and "Unknown" are unknown."""
         text = self.get(name)
-        return None if text.lower() in _NO_WORD else text
+        return None if text.lower() in NO_WORD else text
 
     def number(self, name: str) -> float | None:
         """The attribute as a finite number, or None."""

@@ -14,6 +14,7 @@ from napari_metaseg.acquisition.record import (
     Value,
 )
 from napari_metaseg.images.ome.annotation import PREFIX, annotation_pairs
+from napari_metaseg.images.ome.node import NO_WORD
 from napari_metaseg.images.ome.state import clean_text, comment, put_statements
 from napari_metaseg.images.ome.tree import parse_tree
 
@@ -173,6 +174,8 @@ def _put(
 def _fits(target: Any, attribute: str, value: Value) -> bool:
     """Whether OME has a place for the value from which the same value is read."""
     if isinstance(value, str) and (clean_text(value).split() != value.split(" ")):
+        return False
+    if isinstance(value, str) and value.lower() in NO_WORD:
         return False
     trial = target.model_copy()
     try:

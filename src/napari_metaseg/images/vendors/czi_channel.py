@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterator
 
 from napari_metaseg.acquisition.record import ChannelRecord, Conflict, Field
-from napari_metaseg.images.ome.node import Node, to_number
+from napari_metaseg.images.ome.node import NO_WORD, Node, to_number
 from napari_metaseg.images.units import scaled
 
 _MS_PER_NS = 1e-6
 _SAME_EXPOSURE = 1e-4
-_NO_WORD = {"", "other", "unknown", "undefined"}
 
 
 def read_channel(node: Node) -> ChannelRecord:
@@ -31,7 +30,7 @@ def read_channel(node: Node) -> ChannelRecord:
 
 def _word(node: Node, tag: str, where: str) -> Field | None:
     text = node.first(tag).text
-    if text.lower() in _NO_WORD:
+    if text.lower() in NO_WORD:
         return None
     return Field(text, "file", f"{where}/{tag}", original=text)
 
