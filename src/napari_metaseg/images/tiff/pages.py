@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.tiff.structure import OpenedTiff, damaged, truncated
 
+_LARGE_BYTES = 1 << 28
+_MOST_COMPRESSED = 2000
+"""No codec of TIFF makes pixels smaller than this; a file that claims so is damaged."""
+
 
 class Pages(Protocol):
     """Pages in the order of a series' own axes."""
@@ -103,5 +107,8 @@ def _check(opened: OpenedTiff, page: Any) -> None:
             way_out="Put all files of the set into one folder, or export it as one OME-TIFF",
         )
     ends = (a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=False))
-    if max(ends, default=0) > page.parent.filehandle.size:
+    size = page.parent.filehandle.size
+    if max(ends, default=0) > size:
         raise truncated(opened.path, "pixels beyond the end of the file")
+    if page.nbytes > max(_LARGE_BYTES, _MOST_COMPRESSED * size):
+        raise damaged(opened.path, f"a page of {page.nbytes} bytes in a file of {size}")
