@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
 import shutil
 import sys
 
@@ -396,3 +397,41 @@ def test_another_scale_than_the_records_is_a_conflict(tmp_path):
     file.write_text(json.dumps(meta))
     (image,) = open_images(tmp_path / "a.zarr")
     assert any("by the image's scale" in c.message for c in image.record.reported)
+
+
+def test_numbers_that_are_none_do_not_reach_the_record(tmp_path):
+    path = write_image(tmp_path / "a.zarr", pixels_of(4, 5), "yx")
+    meta = json.loads((path / "zarr.json").read_text())
+    fields = {"lens_na": {"value": "@", "source": "file"}}
+    meta["attributes"]["napari-metaseg"] = {"record": {"fields": fields}}
+    for number in ("NaN", "1e999", "-Infinity"):
+        (path / "zarr.json").write_text(json.dumps(meta).replace('"@"', number))
+        assert open_images(path)[0].record.get("lens_na").value is None
+
+
+def mutated(content, rng):
+    """One to four wounds, as a broken disk or a hostile hand leaves them."""
+    data = bytearray(content)
+    for _ in range(rng.randint(1, 4)):
+        place = rng.randrange(len(data) + 1)
+        wound = rng.choice([b"", b"0", b"-1", b"9" * 20, b"1e400", b"..", b'"', b"null", b"[]"])
+        data[place : place + rng.randint(0, 8)] = wound
+    return bytes(data)
+
+
+@pytest.mark.parametrize("form", [2, 3])
+@pytest.mark.parametrize("seed", range(10))
+def test_damaged_metadata_are_opened_soundly_or_refused_in_one_line(tmp_path, form, seed):
+    rng = random.Random(seed)
+    path = write_image(tmp_path / "a.zarr", pixels_of(2, 4, 5), "cyx", form=form, scale=[1, 2, 2])
+    files = sorted(p for p in path.rglob("*") if p.suffix == ".json" or p.name.startswith(".z"))
+    for _ in range(40):
+        file = rng.choice(files)
+        whole = file.read_bytes()
+        file.write_bytes(mutated(whole, rng))
+        try:
+            for image in open_images(path):
+                image.plane()
+        except InputError as error:
+            assert "\n" not in str(error)
+        file.write_bytes(whole)

@@ -144,10 +144,17 @@ def _read(path: Path) -> Json:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ValueError("a metadata file of more than 64 MB")
-        return _object(json.loads(path.read_bytes()), path)
+        text = path.read_bytes()
+        return _object(json.loads(text, parse_constant=_finite, parse_float=_finite), path)
     except (OSError, ValueError, RecursionError) as error:
         got = getattr(error, "strerror", None) or str(error)[:200]
         raise InputError(f"{path} cannot be read", got=got, way_out=_WAY_OUT) from None
+
+
+def _finite(text: str) -> float | None:
+    """The number, or None: NaN and infinity, which JSON does not have, are no values of ours."""
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _object(value: object, path: Path) -> Json:
