@@ -44,7 +44,7 @@ test: setup libraries ## all tests but the slow ones; windows with both Qt bindi
 	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) -q $(PARALLEL) $(EVERYDAY) $(ARGS)
 
 test-full: setup libraries ## every test, with both bindings, and with the oldest and newest dependencies
-	QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) -q $(PARALLEL) $(ARGS)
+	QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) -q -m gui $(ARGS)
 	QT_API=pyqt6 PYTEST_QT_API=pyqt6 $(PYTEST) -q $(PARALLEL) $(ARGS)
 	@$(MAKE) --no-print-directory test-readers test-lowest test-newest
 
