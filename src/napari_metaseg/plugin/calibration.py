@@ -45,6 +45,13 @@ def set_pixel_sizes(layer: Layer, sizes: Mapping[str, float | None]) -> None:
     layer.scale = scale
 
 
+def follow(layer: Layer, others: Iterable[Layer]) -> None:
+    """Scale other layers as one was scaled."""
+    sizes = {axis: size for axis in "XYZ" if (size := pixel_size_um(layer, axis)) is not None}
+    for other in others:
+        set_pixel_sizes(other, sizes)
+
+
 def match_scale(layer: Layer, record: AcquisitionRecord, axes: Iterable[str]) -> None:
     """Scale some of the layer's axes to what the record says of them."""
     expected = expected_steps(record)

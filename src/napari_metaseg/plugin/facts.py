@@ -66,7 +66,7 @@ def _stands(layer: Layer, name: str, field: Field, plane: PlaneIndex, own: bool)
 
 def clashes_of(layer: Layer, plane: PlaneIndex) -> list[Conflict]:
     """What cannot hold together in the layer's record, with the edits of its channel and plane."""
-    found = list(conflicts(known.record_of(layer)))
+    found = [c for c in conflicts(known.record_of(layer)) if not _of_other_channel(layer, c)]
     told = {name for clash in found for name in clash.fields}
     entry = layers.info(layer)
     own = {**entry.get("declared_channel", {})}
@@ -78,6 +78,14 @@ def clashes_of(layer: Layer, plane: PlaneIndex) -> list[Conflict]:
             message = f"stated as {value}, the file says {field.value}"
             found.append(Conflict((name,), message))
     return found
+
+
+def _of_other_channel(layer: Layer, clash: Conflict) -> bool:
+    """Whether a reader's conflict names a channel that another layer shows."""
+    record, own = known.file_record(layer), known.channel_of(layer)
+    others = {c.name for i, c in enumerate(record.channels) if i != own and c.name}
+    named = {name for name in others if f"channel {name!r}" in clash.message}
+    return bool(named - {record.channel(own).name})
 
 
 def _agree(a: Value | None, b: Value) -> bool:

@@ -20,6 +20,8 @@ _EDITS = ("declared", "declared_channel", "declared_planes")
 class Snapshot:
     """All that an edit can change in a layer."""
 
+    of: tuple[Any, ...]
+    """Which image and channel the layer showed: of a plate it may show another later."""
     edits: tuple[Mapping[str, Any], ...]
     scale: tuple[float, ...]
     units: tuple[Any, ...]
@@ -34,7 +36,12 @@ def snapshot(layer: Layer) -> Snapshot:
     """The layer's edits and scale as they stand."""
     entry = layers.info(layer)
     edits = tuple(entry.get(name, {}) for name in _EDITS)
-    return Snapshot(edits, tuple(layer.scale), tuple(layer.units))
+    return Snapshot(_shown_by(layer), edits, tuple(layer.scale), tuple(layer.units))
+
+
+def _shown_by(layer: Layer) -> tuple[Any, ...]:
+    entry = layers.info(layer)
+    return tuple(entry.get(name) for name in ("path", "scene", "channel"))
 
 
 class Editable(Protocol):
@@ -121,10 +128,18 @@ class History:
         return _move(self._undone, self._done, lambda change: change.after)
 
 
+def _still_there(change: _Change) -> Any:
+    """What was changed, unless it is gone or shows something else now."""
+    target = change.target()
+    if isinstance(target, Layer) and _shown_by(target) != change.before.of:
+        return None
+    return target
+
+
 def _move(source: list[_Step], goal: list[_Step], state: Callable[[_Change], Any]) -> list[Any]:
     while source:
         step = source.pop()
-        left = [(change, target) for change in step if (target := change.target()) is not None]
+        left = [(change, target) for change in step if (target := _still_there(change))]
         if left:
             goal.append(step)
             for change, target in left:

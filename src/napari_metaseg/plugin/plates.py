@@ -13,9 +13,10 @@ from napari.layers import Image
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Progress
 from napari_metaseg.images.protocol import ImageSource
-from napari_metaseg.plugin import known, layers
+from napari_metaseg.plugin import calibration, known, layers
 from napari_metaseg.plugin.reader import is_plate, source_layers
 
+_EDITS = ("declared", "declared_channel", "declared_planes", "saved")
 _FORMATS = ((8, 12), (16, 24), (32, 48))
 """Rows and columns of 96, 384 and 1536 wells; the smallest that holds every well is shown."""
 
@@ -120,12 +121,27 @@ def _layer_of_channel(viewer: Any, source: ImageSource, options: dict[str, Any])
 
 
 def _replace(layer: Image, data: Any, options: dict[str, Any]) -> Image:
-    """Put another field into a layer; its look stays as the user set it."""
+    """Put another field into a layer; its look stays as the user set it.
+
+    Edits of the field that was shown are set aside, and are there again when it is.
+    """
+    entry = _with_own_edits(layers.info(layer), options["metadata"][layers.KEY])
+    layer.metadata = {**layer.metadata, layers.KEY: entry}
     layer.data = data
     layer.units, layer.scale = options["units"], options["scale"]
-    layer.metadata = {**layer.metadata, **options["metadata"]}
+    if entry["declared"]:
+        axes = {a for n in entry["declared"] for a in calibration.AXES_OF.get(n, "")}
+        calibration.match_scale(layer, known.stated_record(layer), axes)
     layer.name = options["name"]
     return layer
+
+
+def _with_own_edits(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    edits = {name: old.get(name, {}) for name in _EDITS}
+    aside = {scene: own for scene, own in old.get("set_aside", {}).items() if scene != old["scene"]}
+    if any(edits.values()):
+        aside[old["scene"]] = edits
+    return {**new, **aside.get(new["scene"], {}), "set_aside": aside}
 
 
 def plate_path(layer: Any) -> Path | None:

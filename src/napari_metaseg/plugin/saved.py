@@ -16,6 +16,7 @@ from napari_metaseg.images.sidecar import read_sidecar, sidecar_path, write_side
 from napari_metaseg.plugin import edits, known, layers
 
 Entry = dict[str, Any]
+SIDECAR, FILE = "sidecar", "file"
 
 
 def lifted(record: AcquisitionRecord, path: Path) -> tuple[AcquisitionRecord, Statements]:
@@ -51,7 +52,7 @@ def entry_edits(stated: Statements, channel: int) -> Entry:
             if c == channel and values
         },
     }
-    return parts | {"saved": parts} if stated else parts
+    return parts | {"saved": parts, "saved_in": SIDECAR} if stated else parts
 
 
 def _parts(layer: Layer) -> Entry:
@@ -145,10 +146,10 @@ def whole_statements(layer: Layer, images: Sequence[Layer]) -> Statements:
     return Statements(stated.image, channels, {**before.planes, **stated.planes})
 
 
-def mark_saved(layer: Layer, images: Sequence[Layer]) -> None:
-    """Remember the edits of the image's layers as saved."""
+def mark_saved(layer: Layer, images: Sequence[Layer], where: str = SIDECAR) -> None:
+    """Remember the edits of the image's layers as saved, in the sidecar or in the file itself."""
     for one in edits.companions(layer, images):
-        layers.update_info(one, saved=_parts(one))
+        layers.update_info(one, saved=_parts(one), saved_in=where)
 
 
 def _kept(old: Statements, without: set[int]) -> Statements:

@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FIELD_SPECS, FieldSpec
 from napari_metaseg.acquisition.project import Project
+from napari_metaseg.acquisition.record import Conflict
 from napari_metaseg.errors import InputError
 from napari_metaseg.plugin import calibration, edits, facts, known, layers
 from napari_metaseg.plugin.history import Snapshot, snapshot
@@ -88,7 +89,7 @@ class AcquisitionWidget(Panel):
 
     def _connect_signals(self) -> None:
         self.focus.layer_changed.connect(self._on_layer)
-        self.focus.plane_changed.connect(self.refresh)
+        self.focus.plane_changed.connect(self._on_plane)
         self.focus.record_changed.connect(self._on_record)
         self.focus.layers_changed.connect(self.refresh)
         for number, grid in enumerate(self.grids):
@@ -189,13 +190,29 @@ class AcquisitionWidget(Panel):
         for grid in self.grids:
             shown = {} if image is None else facts.facts(image, plane, grid.rows, clashes)
             grid.show_facts(shown)
-        self.conflicts.setText("\n".join(f"⚠ {facts.in_words(c)}" for c in clashes))
-        self._conflict_card.setVisible(bool(clashes))
+        self._show_clashes(clashes)
         self._show_titles(image)
         self._show_planes(image)
         self.details.show_layer(image)
         self.tools.refresh()
-        self._seen = {la: snapshot(la) for la in ([] if image is None else [image])}
+        same = [] if image is None else edits.companions(image, self.images)
+        self._seen = {layer: snapshot(layer) for layer in same}
+
+    def _on_plane(self) -> None:
+        """The slider moved: only what can differ from plane to plane is shown anew."""
+        image, plane = self.focus.image, self.focus.plane
+        if image is None:
+            return
+        clashes = facts.clashes_of(image, plane)
+        for grid in (self._channel_grid, self._plane_grid):
+            grid.show_facts(facts.facts(image, plane, grid.rows, clashes))
+        self._show_clashes(clashes)
+        self._show_titles(image)
+        self.planes.show_plane(plane)
+
+    def _show_clashes(self, clashes: list[Conflict]) -> None:
+        self.conflicts.setText("\n".join(f"⚠ {facts.in_words(c)}" for c in clashes))
+        self._conflict_card.setVisible(bool(clashes))
 
     def _show_titles(self, image: Layer | None) -> None:
         words = plane_words(self.focus)
@@ -243,7 +260,9 @@ class AcquisitionWidget(Panel):
             return
         before = self._seen.get(image) if image is not None else None
         if image is not None and before is not None and tuple(image.scale) != before.scale:
-            self.history.record({image: before})
+            others = [layer for layer in self._seen if layer is not image]
+            self._without_watching(lambda: calibration.follow(image, others))
+            self.history.record(self._seen)
         self._show_free_rows()
         self.refresh()
 

@@ -187,7 +187,8 @@ class Tools:
         if count:
             text = f"● {counted(count, 'edit')} not saved"
         elif saved_before and path is not None:
-            text = f"✓ Saved in {sidecar_path(path).name}"
+            own = self.image is not None and layers.info(self.image).get("saved_in") == saved.FILE
+            text = f"✓ Saved in {path.name if own else sidecar_path(path).name}"
         else:
             text = "No edits"
         tip = "" if path is None else f"Your edits go to {sidecar_path(path)}"
@@ -241,6 +242,8 @@ class Tools:
         """Say what was saved."""
         if isinstance(result, tuple):
             kind, path = result
+            if kind == "file" and self.image is not None:
+                saved.mark_saved(self.image, self.panel.images, saved.FILE)
             words = (
                 f"Saved the copy {path}."
                 if kind == "copy"

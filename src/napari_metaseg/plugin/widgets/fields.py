@@ -21,7 +21,7 @@ BADGES = {
     "inferred": "inferred",
     "missing": "–",
 }
-LABEL_PX, UNIT_PX, BADGE_PX = 108, 20, 62
+LABEL_PX, UNIT_PX, BADGE_PX = 108, 20, 67
 UNKNOWN = "unknown"
 _SHORT = {
     "immersion": "Immersion",
@@ -31,6 +31,7 @@ _SHORT = {
     "pixel_size_y_um": "Pixel height",
     "pixel_size_z_um": "Plane step",
     "acquisition_mode": "Mode",
+    "refractive_index": "Refr. index",
     "contrast_method": "Contrast",
     "z_offset_um": "Chan. offset",
 }

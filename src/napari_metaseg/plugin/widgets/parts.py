@@ -159,9 +159,6 @@ class StatusLine(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._text = label(wrap=True)
-        policy = self._text.sizePolicy()
-        policy.setHeightForWidth(False)  # `_fit` sets the height: layouts remember a longer text's
-        self._text.setSizePolicy(policy)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setLayout(column(self._text, margins=6))
         self.kind: StatusKind = "info"
@@ -191,7 +188,8 @@ class StatusLine(QFrame):
 
     def _fit(self) -> None:
         # Layouts overlook the frame that the style sheet draws, and would cut the last line.
-        self._text.setFixedHeight(self._text.heightForWidth(max(self._text.width(), 40)))
+        self._text.setMinimumHeight(0)  # what a longer text needed would count as needed still
+        self._text.setMinimumHeight(self._text.heightForWidth(max(self._text.width(), 40)))
 
 
 class ReasonButton(QWidget):

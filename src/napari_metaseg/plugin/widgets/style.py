@@ -67,7 +67,7 @@ QTableView QLineEdit {{ min-height: 0px; padding: 0px 3px; margin: 0px; border-r
 QTableView {{ background: {card}; border-radius: 4px; gridline-color: transparent; }}
 QTableView::item {{ padding: 3px 4px; }}
 QTableView::item:selected {{ background: {accent}; color: white; }}
-QHeaderView::section {{ background: {raised}; padding: 4px; border: none; }}
+QHeaderView::section {{ background: {raised}; padding: 4px 2px; border: none; }}
 QScrollArea {{ border: none; }}
 QScrollArea QScrollBar:vertical {{ width: 7px; margin: 0px; background: transparent;
   border: none; }}
