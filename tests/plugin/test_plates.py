@@ -8,7 +8,9 @@ from napari_metaseg.acquisition.record import AcquisitionRecord, ChannelRecord
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.protocol import PlanewiseImage, WellField
 from napari_metaseg.images.without_pixels import Described, ImageOfFiles
-from napari_metaseg.plugin import layers, reader
+from napari_metaseg.plugin import edits, known, layers, reader
+from napari_metaseg.plugin.history import History
+from napari_metaseg.plugin.layers import PlaneIndex
 from napari_metaseg.plugin.plates import plate_of, row_letters, show_field, well_place
 
 
@@ -94,6 +96,25 @@ def test_a_field_without_pixels_is_refused_and_nothing_changes(viewer, sources):
     assert viewer.layers[0].name == "B03 field 1 · DAPI"
 
 
+def test_edits_of_a_field_are_there_again_when_it_is_shown_again(viewer, sources):
+    plate = plate_of(sources[0].path, sources)
+    layer = show_field(viewer, plate.wells["B03"][1])[0]
+    edits.edit(layer, PlaneIndex(), "exposure_ms", "12")
+    show_field(viewer, plate.wells["C04"][1])
+    assert "exposure_ms" not in known.condition_of(layer)
+    show_field(viewer, plate.wells["B03"][1])
+    assert known.condition_of(layer)["exposure_ms"] == 12.0
+
+
+def test_undo_does_not_reach_a_layer_that_shows_another_field(viewer, sources):
+    plate, history = plate_of(sources[0].path, sources), History()
+    layer = show_field(viewer, plate.wells["B03"][1])[0]
+    with history.step([layer]):
+        edits.edit(layer, PlaneIndex(), "exposure_ms", "12")
+    show_field(viewer, plate.wells["C04"][1])
+    assert history.undo() == []
+
+
 @pytest.fixture
 def opened(monkeypatch):
     def becomes(sources):
@@ -130,5 +151,5 @@ def test_a_vertical_scan_opens_with_z_as_its_rows(opened, viewer, tmp_path):
     layer = viewer.add_image(data, **options)
     assert layer.axis_labels == ("z", "x")
     assert tuple(layer.scale) == (0.5, 0.2)
-    assert layers.planes(layer) == [layers.PlaneIndex()], "its rows are no planes"
-    assert layers.raw_plane(layer, layers.PlaneIndex()).shape == (1, 4, 5)
+    assert layers.planes(layer) == [PlaneIndex()], "its rows are no planes"
+    assert layers.raw_plane(layer, PlaneIndex()).shape == (1, 4, 5)

@@ -61,7 +61,10 @@ def facts(
 
 def _stands(layer: Layer, name: str, field: Field, plane: PlaneIndex, own: bool) -> bool:
     """Whether what the user said is on disk: in the sidecar, or in the file itself."""
-    return not own or saved.is_saved(layer, name, field.value, plane.key)
+    if own:
+        return saved.is_saved(layer, name, field.value, plane.key)
+    # It follows from the edit of another field, or stands in the file as what a person said.
+    return field.path != known.EDITED or not saved.unsaved_count(layer)
 
 
 def clashes_of(layer: Layer, plane: PlaneIndex) -> list[Conflict]:

@@ -7,11 +7,16 @@ from qtpy.QtWidgets import QScrollArea
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import Notice
 from napari_metaseg.plugin.widgets.acquisition import AcquisitionWidget
+from napari_metaseg.plugin.widgets.cohort import CohortWidget
+from napari_metaseg.plugin.widgets.plate import PlateWidget
 from napari_metaseg.plugin.widgets.score import ScoreWidget
 from napari_metaseg.plugin.widgets.segment import SegmentWidget
 from napari_metaseg.plugin.widgets.train import TrainWidget
 
-EVERY = [AcquisitionWidget, SegmentWidget, TrainWidget, ScoreWidget]
+EVERY = [
+    *(AcquisitionWidget, CohortWidget, PlateWidget),
+    *(SegmentWidget, TrainWidget, ScoreWidget),
+]
 
 
 @pytest.mark.parametrize("kind", EVERY)
