@@ -191,7 +191,9 @@ def test_labels_stand_in_the_image_and_name_their_source(tmp_path, version):
     write_zarr_labels(path, "nuclei", labels * 0, "YX")
     assert not read_labels(folder).any()
     assert open_images(path)[0].record == RECORD
-    assert open_images(folder)[0].record == AcquisitionRecord(channels=(ChannelRecord(""),))
+    own = open_images(folder)[0].record
+    assert own.fields == RECORD.fields
+    assert [channel.name for channel in own.channels] == ["DAPI"]
 
 
 def test_labels_by_themselves_carry_the_images_record(tmp_path):
@@ -225,12 +227,32 @@ def test_labels_that_do_not_fit_are_refused_and_leave_no_trace(tmp_path):
     path = tmp_path / "a.zarr"
     write_zarr_image(path, pixels_of((8, 8)), "YX")
     before = snapshot(path)
-    for labels in (np.zeros((9, 8), np.int32), np.zeros((8, 8), np.float32)):
+    for shape, axes, kind in (
+        ((9, 8), "YX", np.int32),
+        ((3, 8, 8), "ZYX", np.int32),
+        ((8, 8), "YX", np.float32),
+        ((8, 8, 3), "YXS", np.uint8),
+    ):
         with pytest.raises(InputError):
-            write_zarr_labels(path, "n", labels, "YX")
+            write_zarr_labels(path, "n", np.zeros(shape, kind), axes)
     with pytest.raises(InputError, match="no group of a zarr"):
         write_zarr_labels(tmp_path / "absent.zarr", "n", np.zeros((8, 8), np.int32), "YX")
     assert snapshot(path) == before
+
+
+def test_labels_belong_to_one_image_and_not_to_a_series_or_a_list(tmp_path):
+    root = tmp_path / "series.zarr"
+    root.mkdir()
+    attributes = {"ome": {"bioformats2raw.layout": 3}}
+    meta = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    (root / "zarr.json").write_text(json.dumps(meta))
+    write_zarr_image(root / "0", pixels_of((8, 8)), "YX")
+    labels = pixels_of((8, 8), np.int32)
+    with pytest.raises(InputError, match="is not one image"):
+        write_zarr_labels(root, "n", labels, "YX")
+    write_zarr_labels(root / "0", "n", labels, "YX")
+    with pytest.raises(InputError, match="is not one image"):
+        write_zarr_labels(root / "0" / "labels", "n", labels, "YX")
 
 
 def snapshot(path: Path) -> dict[str, bytes]:

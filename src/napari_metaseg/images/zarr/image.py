@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_metaseg.acquisition.record import AcquisitionRecord
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.protocol import PlanewiseImage, WellField
+from napari_metaseg.images.zarr.label_group import Version
 from napari_metaseg.images.zarr.library import reading_zarr, require_zarr
 from napari_metaseg.images.zarr.multiscale import Multiscale
 
@@ -54,6 +55,16 @@ class ZarrImage(PlanewiseImage):
         """The same image, as one of several in what was opened."""
         self.name, self.scene_index, self.position = name, scene_index, position
         return self
+
+    @property
+    def group(self) -> Path:
+        """The folder of the image itself, which may be one of several in what was opened."""
+        return self._image.folder
+
+    @property
+    def version(self) -> Version:
+        """The version of NGFF that goes with the image's zarr format."""
+        return "0.5" if self._image.array.zarr_format == 3 else "0.4"
 
     def original_metadata(self) -> Mapping[str, str]:
         """The group's attributes as JSON, and the OME-XML beside it."""

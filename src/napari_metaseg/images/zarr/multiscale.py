@@ -17,11 +17,12 @@ _MOST_PLANES = 10_000_000
 
 @dataclass(frozen=True)
 class Multiscale:
-    """One entry of `multiscales`. `stored_axes` are letters TCZYX in the order of the array.
+    """The image of the group at `folder`.
 
-    `scale` and `units` are by letter, as the file states them.
+    `stored_axes` are letters TCZYX in the order of the array; `scale` and `units` are by letter, as the file states them.
     """
 
+    folder: Path
     array: StoredArray
     stored_axes: str
     scale: Mapping[str, float]
@@ -45,7 +46,7 @@ def read_multiscale(folder: Path, attributes: Json) -> Multiscale:
     factors = [math.prod(s[i] for s in scales) for i in range(len(axes))]
     stated = any(objects(part.get("coordinateTransformations")) for part in (dataset, entry))
     scale = dict(zip(axes, factors, strict=True)) if stated else {}
-    return Multiscale(array, axes, scale, units, _text(entry.get("name")))
+    return Multiscale(folder, array, axes, scale, units, _text(entry.get("name")))
 
 
 def _axes(folder: Path, entry: Json, count: int) -> tuple[str, dict[str, str]]:

@@ -6,6 +6,7 @@ Everything is written into a hidden folder beside its place and renamed when it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from napari_metaseg.acquisition.record_json import record_to_json
 from napari_metaseg.errors import InputError
 from napari_metaseg.files import atomic_folder
 from napari_metaseg.images.protocol import plain_stem
+from napari_metaseg.images.zarr.image import ZarrImage
 from napari_metaseg.images.zarr.label_group import (
     Version,
     check_name,
@@ -26,6 +28,7 @@ from napari_metaseg.images.zarr.label_group import (
 from napari_metaseg.images.zarr.library import require_ome_zarr, require_zarr
 from napari_metaseg.images.zarr.multiscale import read_multiscale
 from napari_metaseg.images.zarr.pixels import Pixels, Writable, prepare
+from napari_metaseg.images.zarr.read import open_zarr
 from napari_metaseg.images.zarr.record import NAMESPACE
 from napari_metaseg.images.zarr.stored import read_attributes
 
@@ -72,24 +75,36 @@ def write_zarr_labels(
     Labels of that name are replaced. The image's own metadata are not touched: the new labels have
     their place before the list in `labels` names them, so an interruption leaves both readable.
     Raises `InputError` where `image_zarr` is no OME-Zarr image of that size, or a name or pixels
-    cannot be labels.
+    cannot be labels. Without a `record` they carry the image's own.
     """
     check_name(name)
-    attributes = read_attributes(image_zarr)
-    stored = read_multiscale(image_zarr, attributes)
-    pixels = prepare(labels, axes, record)
+    image = open_zarr(image_zarr)[0]
+    if not isinstance(image, ZarrImage) or image.group != image_zarr:
+        raise InputError(f"{image_zarr} is not one image", way_out="Give the folder of one image")
+    pixels = prepare(labels, axes, record or _of_labels(image.record, labels, axes))
     _check_labels(pixels)
-    sizes = dict(zip(stored.stored_axes, stored.array.shape, strict=True))
-    if any(sizes.get(a) != pixels.sizes[a] for a in "YX"):
-        got = f"{pixels.sizes['Y']} × {pixels.sizes['X']} for {sizes['Y']} × {sizes['X']}"
-        raise InputError(f"the labels are not of the size of {image_zarr}", got=got)
-    version: Version = "0.5" if stored.array.zarr_format == 3 else "0.4"
+    _check_sizes(pixels, image)
+    version = image.version
     group = image_zarr / "labels"
     make_group(group, version)
     with atomic_folder(group / name) as temporary:
         _write_group(temporary, pixels, name, version, label={"source": {"image": "../../"}})
     list_label(group, name, version)
     return group / name
+
+
+def _of_labels(record: AcquisitionRecord, labels: NDArray[Any], axes: str) -> AcquisitionRecord:
+    """The image's record for labels of it, which mostly have one channel."""
+    count = labels.shape[axes.index("C")] if "C" in axes else 1
+    planes = tuple(plane for plane in record.planes if plane.c < count)
+    return replace(record, channels=record.channels[:count], planes=planes)
+
+
+def _check_sizes(pixels: Pixels, image: ZarrImage) -> None:
+    for axis, length in pixels.sizes.items():
+        if axis != "C" and length != image.size(axis):
+            got = f"{length} along {axis}, the image has {image.size(axis)}"
+            raise InputError(f"the labels are not of the size of {image.path}", got=got)
 
 
 def write_zarr_label_image(
