@@ -136,12 +136,11 @@ def _document(source: ImageSource, record: AcquisitionRecord) -> _Document:
 
 def _extended(original: Original, record: AcquisitionRecord, texts: Mapping[str, str]) -> str:
     """The original document with what the record declares, and further texts of the file."""
-    from napari_metaseg.images.ome.state import comment, put_statements
-    from napari_metaseg.images.ome.write import ORIGINAL, bounded_texts
+    from napari_metaseg.images.ome.kept_texts import keep_texts
+    from napari_metaseg.images.ome.state import put_statements
 
     put_statements(original.tree, original.image, record)
-    for title, text in bounded_texts(texts):
-        comment(original.tree.root, original.image, ORIGINAL + title, text)
+    keep_texts(original.tree.root, original.image, texts)
     return original.tree.text()
 
 

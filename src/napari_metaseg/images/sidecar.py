@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,8 @@ Specs = Mapping[str, FieldSpec]
 
 def sidecar_path(path: Path) -> Path:
     """The sidecar of a file or folder: beside it, named after its full name."""
-    return path.parent / f"{path.absolute().name}{SUFFIX}"
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - "." and ".." have names, links keep theirs
+    return whole.with_name(f"{whole.name}{SUFFIX}")
 
 
 def read_sidecar(path: Path) -> Mapping[str, Statements]:

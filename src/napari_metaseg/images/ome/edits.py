@@ -7,9 +7,9 @@ a map annotation: "Pixels@PhysicalSizeX" → `["0.65", "0.325"]` (before, after;
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from xml.etree.ElementTree import Element
 
+from napari_metaseg.images.ome.elements import ImageElements
 from napari_metaseg.images.ome.node import to_number
 from napari_metaseg.images.ome.tree import child, children, local, make, new_id
 
@@ -17,14 +17,12 @@ _MADE = ("ObjectiveSettings", "Objective", "InstrumentRef", "Instrument")
 """Elements that an edit may add; their coming away undoes it, in this order."""
 
 
-class ImageEdits:
-    """One `Image` of a tree: finds the elements that terms stand in, makes them, changes them."""
+class ImageEdits(ImageElements):
+    """The elements of one image, whose attributes are changed and changed back."""
 
     def __init__(self, root: Element, image: Element) -> None:
-        self.root, self.image = root, image
+        super().__init__(root, image)
         self.notes: dict[str, str] = {}
-        self._pixels = child(image, "Pixels")
-        self._planes: dict[str, Element] | None = None
 
     def set(self, key: str, attribute: str, value: str | None) -> None:
         """Give an element's attribute a value (None takes it away) and note what was there."""
@@ -36,55 +34,9 @@ class ImageEdits:
         self.notes[f"{key}@{attribute}"] = json.dumps([element.get(attribute), value])
         _put(element, attribute, value)
 
-    def get(self, key: str, attribute: str) -> str:
-        """The attribute's text, empty where there is none."""
-        element = self.find(key)
-        return "" if element is None else element.get(attribute, "")
-
-    def find(self, key: str) -> Element | None:
-        """The element of a key: "Pixels", "Channel 0", "Plane 0/1/2" (c/z/t), "Objective"…."""
-        kind, _, index = key.partition(" ")
-        if kind == "Pixels":
-            return self._pixels
-        if kind == "Channel":
-            return self._channel(index)
-        if kind == "Plane":
-            return self._all_planes().get(index)
-        if kind == "Objective":
-            return self._objective()
-        return self._instrument() if kind == "Instrument" else child(self.image, kind)
-
-    def _channel(self, index: str) -> Element | None:
-        channels = [] if self._pixels is None else children(self._pixels, "Channel")
-        known = index.isdecimal() and len(index) < 6 and int(index) < len(channels)
-        return channels[int(index)] if known else None
-
-    def _all_planes(self) -> dict[str, Element]:
-        if self._planes is None:
-            planes = [] if self._pixels is None else children(self._pixels, "Plane")
-            self._planes = {"/".join(p.get(f"The{a}", "") for a in "CZT"): p for p in planes}
-        return self._planes
-
-    def _instrument(self) -> Element | None:
-        """The instrument that the image refers to, else the only one there is."""
-        instruments = children(self.root, "Instrument")
-        reference = child(self.image, "InstrumentRef")
-        wanted = None if reference is None else reference.get("ID")
-        named = [i for i in instruments if wanted and i.get("ID") == wanted]
-        return (named or instruments)[0] if named or len(instruments) == 1 else None
-
-    def _objective(self) -> Element | None:
-        """The objective that the settings name, else the only one of the instrument."""
-        instrument, settings = self._instrument(), child(self.image, "ObjectiveSettings")
-        objectives = [] if instrument is None else children(instrument, "Objective")
-        wanted = None if settings is None else settings.get("ID")
-        if wanted:
-            return next((o for o in objectives if o.get("ID") == wanted), None)
-        return objectives[0] if len(objectives) == 1 else None
-
     def _make(self, key: str) -> Element | None:
         kind, _, index = key.partition(" ")
-        if kind == "Plane" and self._pixels is not None:
+        if kind == "Plane" and self.pixels is not None:
             return self._make_plane(index)
         if kind == "Objective":
             return self._make_objective()
@@ -92,13 +44,13 @@ class ImageEdits:
 
     def _make_plane(self, index: str) -> Element | None:
         c, z, t = index.split("/")
-        assert self._pixels is not None
-        plane = make(self._pixels, "Plane", TheZ=z, TheT=t, TheC=c)
-        self._all_planes()[index] = plane
+        assert self.pixels is not None
+        plane = make(self.pixels, "Plane", TheZ=z, TheT=t, TheC=c)
+        self.planes()[index] = plane
         return plane
 
     def _make_settings(self) -> Element:
-        objective = self._objective()
+        objective = self.objective()
         if objective is None:
             objective = self._make_objective()
         settings = child(self.image, "ObjectiveSettings")
@@ -108,11 +60,11 @@ class ImageEdits:
         return settings
 
     def _make_objective(self) -> Element:
-        instrument = self._instrument()
+        instrument = self.instrument()
         if instrument is None:
             instrument = make(self.root, "Instrument", ID=new_id(self.root, "Instrument"))
             self._note_made("Instrument")
-            self.set_reference(instrument)
+            self._set_reference(instrument)
         objective = make(instrument, "Objective", ID=new_id(self.root, "Objective"))
         self._note_made("Objective")
         settings = child(self.image, "ObjectiveSettings")
@@ -123,8 +75,7 @@ class ImageEdits:
             self.set("ObjectiveSettings", "ID", objective.get("ID"))
         return objective
 
-    def set_reference(self, instrument: Element) -> None:
-        """Let the image refer to that instrument."""
+    def _set_reference(self, instrument: Element) -> None:
         if child(self.image, "InstrumentRef") is None:
             make(self.image, "InstrumentRef", ID=instrument.get("ID", ""))
             self._note_made("InstrumentRef")
@@ -178,38 +129,6 @@ class ImageEdits:
             if local(r) in ("ObjectiveSettings", "InstrumentRef") and image is not self.image
         )
         return any(r.get("ID") == element.get("ID") for r in references)
-
-
-def separate(edits: ImageEdits) -> None:
-    """Give the image an instrument of its own, so that a change does not reach other images."""
-    instrument = edits.find("Instrument")
-    others = [i for i in children(edits.root, "Image") if i is not edits.image]
-    sharing = [i for i in others if ImageEdits(edits.root, i).find("Instrument") is instrument]
-    if instrument is None or not sharing:
-        return
-    for image in sharing:
-        if child(image, "InstrumentRef") is None:
-            make(image, "InstrumentRef", ID=instrument.get("ID", ""))
-    _clone(edits, instrument)
-
-
-def _clone(edits: ImageEdits, instrument: Element) -> None:
-    own = deepcopy(instrument)
-    ids = {e.get("ID", ""): "" for e in own.iter() if e.get("ID") and not local(e).endswith("Ref")}
-    taken = {e.get("ID") for e in edits.root.iter()}
-    for old in ids:
-        number = 2
-        while f"{old}-{number}" in taken:
-            number += 1
-        ids[old] = f"{old}-{number}"
-    place = list(edits.root).index(instrument) + 1
-    edits.root.insert(place, own)
-    for element in (*own.iter(), *edits.image.iter()):
-        element_id = element.get("ID", "")
-        if element_id in ids and element is not edits.image:
-            element.set("ID", ids[element_id])
-    if child(edits.image, "InstrumentRef") is None:
-        make(edits.image, "InstrumentRef", ID=own.get("ID", ""))
 
 
 def _put(element: Element, attribute: str, value: str | None) -> None:

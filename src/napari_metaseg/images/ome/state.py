@@ -13,7 +13,8 @@ from napari_metaseg.images.ome.annotation import (
     Pairs,
     statement_pairs,
 )
-from napari_metaseg.images.ome.edits import ImageEdits, separate
+from napari_metaseg.images.ome.edits import ImageEdits
+from napari_metaseg.images.ome.separate import separate
 from napari_metaseg.images.ome.stated_terms import stated_terms
 from napari_metaseg.images.ome.tree import OmeTree, child, children, local, make, new_id
 

@@ -13,19 +13,16 @@ from napari_metaseg.acquisition.record import (
     PlaneRecord,
     Value,
 )
-from napari_metaseg.images.ome.annotation import PREFIX, annotation_pairs
+from napari_metaseg.images.ome.annotation import annotation_pairs
+from napari_metaseg.images.ome.kept_texts import keep_texts
 from napari_metaseg.images.ome.node import NO_WORD
-from napari_metaseg.images.ome.state import clean_text, comment, put_statements
+from napari_metaseg.images.ome.state import clean_text, put_statements
 from napari_metaseg.images.ome.tree import parse_tree
 
 if TYPE_CHECKING:
     from ome_types import OME, model
 
-ORIGINAL = PREFIX + "original/"
-"""The namespace of a text of the original file, before the text's name."""
-
 _NO_TEXTS: Mapping[str, str] = {}
-_MOST_ORIGINAL = 8 * 2**20
 
 _OBJECTIVE_TERMS = {
     "objective_nominal_magnification": "nominal_magnification",
@@ -70,20 +67,8 @@ def ome_xml(
     whole = _within(record, sizes)
     tree = parse_tree(_of_fields(_undeclared(whole), sizes, pixel_type, name, channel_names))
     put_statements(tree, tree.images[0], whole)
-    for title, text in bounded_texts(originals):
-        comment(tree.root, tree.images[0], ORIGINAL + title, text)
+    keep_texts(tree.root, tree.images[0], originals)
     return tree.text()
-
-
-def bounded_texts(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The texts, as many characters of all of them as an annotation can sensibly hold."""
-    left = _MOST_ORIGINAL
-    for title, text in texts.items():
-        if len(text) > left:
-            yield f"{title} (the first {left} of {len(text)} characters)", text[:left]
-            return
-        left -= len(text)
-        yield title, text
 
 
 def _undeclared(record: AcquisitionRecord) -> AcquisitionRecord:

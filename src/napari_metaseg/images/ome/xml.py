@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from napari_metaseg.acquisition.record import AcquisitionRecord, Conflict
-from napari_metaseg.images.ome.annotation import PREFIX, Pairs, apply_annotations
+from napari_metaseg.images.ome.annotation import PREFIX, Pairs
 from napari_metaseg.images.ome.instrument import read_instrument, read_objective
 from napari_metaseg.images.ome.node import Node
 from napari_metaseg.images.ome.pixels import read_channels, read_pixel_size, read_planes
+from napari_metaseg.images.ome.restore import apply_annotations
 from napari_metaseg.images.ome.state import undo_all
 from napari_metaseg.images.safe_xml import parse_xml_text
 
