@@ -19,7 +19,8 @@ _MOST_PLANES = 10_000_000
 class Multiscale:
     """The image of the group at `folder`.
 
-    `stored_axes` are letters TCZYX in the order of the array; `scale` and `units` are by letter, as the file states them.
+    `stored_axes` are letters TCZYX in the order of the array; `scale` and `units` are by letter, as
+    the file states them.
     """
 
     folder: Path
