@@ -25,6 +25,19 @@ def test_fields_come_back_as_they_were_declared(project):
     assert find_project(project) == Project(project / PROJECT_FILE, {f.name: f for f in FIELDS})
 
 
+def test_a_project_file_can_be_written_by_hand(tmp_path):
+    (tmp_path / PROJECT_FILE).write_text(
+        """{
+        "format": "napari-metaseg project", "format_version": 1,
+        "fields": [
+            {"name": "cell line", "kind": "text", "label": "Cell line",
+             "choices": ["HeLa", "U2OS"], "strict": true},
+            {"name": "passage", "kind": "float", "label": "Passage", "unit": "times"}
+        ]}"""
+    )
+    assert find_project(tmp_path).fields == {"cell line": CELL_LINE, "passage": PASSAGE}
+
+
 def test_the_nearest_project_above_holds(project):
     inner = project / "a" / "b"
     inner.mkdir(parents=True)
@@ -71,9 +84,9 @@ def test_a_field_twice_is_refused(tmp_path):
         b'{"format": "napari-metaseg project", "format_version": true, "fields": []}',
         b'{"format": "napari-metaseg project", "format_version": 1, "fields": [3]}',
         b'{"format": "napari-metaseg project", "format_version": 1, "fields":'
-        b' [{"name": "a", "type": "colour"}]}',
+        b' [{"name": "a", "kind": "colour"}]}',
         b'{"format": "napari-metaseg project", "format_version": 1, "fields":'
-        b' [{"name": "a", "values": [1]}]}',
+        b' [{"name": "a", "choices": [1]}]}',
         b'{"format": "napari-metaseg project", "format_version": 1, "fields":'
         b' [{"name": "exposure_ms"}]}',
     ],

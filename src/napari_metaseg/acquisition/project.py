@@ -65,30 +65,34 @@ def write_project(path: Path, fields: Iterable[FieldSpec]) -> None:
 def _entry(spec: FieldSpec) -> Iterator[tuple[str, Any]]:
     """The spec as JSON, without what is empty."""
     yield "name", spec.name
-    yield "type", spec.kind
+    yield "kind", spec.kind
     if spec.label and spec.label != spec.name:
         yield "label", spec.label
     if spec.unit:
         yield "unit", spec.unit
     if spec.choices:
-        yield "values", list(spec.choices)
-        yield "other_values_allowed", not spec.strict
+        yield "choices", list(spec.choices)
+    if spec.strict:
+        yield "strict", True
 
 
 def _spec(path: Path, entry: Any) -> FieldSpec:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise damaged(path, "a field without a name")
     name = entry["name"]
-    kind, values = entry.get("type", "text"), entry.get("values", [])
+    kind, choices = entry.get("kind", "text"), entry.get("choices", [])
     if kind not in _KINDS:
-        raise damaged(path, f"the field {name!r} of type {kind!r}; types are {', '.join(_KINDS)}")
-    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-        raise damaged(path, f"the field {name!r}, whose values are no list of texts")
-    label, unit = entry.get("label", name), entry.get("unit", "")
-    if not isinstance(label, str) or not isinstance(unit, str):
-        raise damaged(path, f"the field {name!r}, whose label or unit is no text")
-    strict = bool(values) and entry.get("other_values_allowed") is not True
-    return FieldSpec(name, kind, label, unit, tuple(values), strict)
+        raise damaged(path, f"the field {name!r} of kind {kind!r}; kinds are {', '.join(_KINDS)}")
+    if not isinstance(choices, list) or not all(isinstance(v, str) for v in choices):
+        raise damaged(path, f"the field {name!r}, whose choices are no list of texts")
+    label, unit, strict = (
+        entry.get("label", name),
+        entry.get("unit", ""),
+        entry.get("strict", False),
+    )
+    if not (isinstance(label, str) and isinstance(unit, str) and isinstance(strict, bool)):
+        raise damaged(path, f"the field {name!r}, whose label, unit or strict is of another type")
+    return FieldSpec(name, kind, label, unit, tuple(choices), strict)
 
 
 def _checked(specs: list[FieldSpec]) -> dict[str, FieldSpec]:
