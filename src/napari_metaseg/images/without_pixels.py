@@ -66,11 +66,6 @@ class ImageOfFiles(PlanewiseImage):
         """What the index says of this image, in its own words."""
         return self._original
 
-    def absent_files(self) -> tuple[Path, ...]:
-        """The files of its planes that are not there, each once; looks at the disk."""
-        named = dict.fromkeys(file.path for file in self.files.values())
-        return tuple(path for path in named if not path.is_file())
-
     def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
         file = self.files.get((c, z, t))
         if file is None:

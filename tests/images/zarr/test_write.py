@@ -196,6 +196,23 @@ def test_labels_stand_in_the_image_and_name_their_source(tmp_path, version):
     assert [channel.name for channel in own.channels] == ["DAPI"]
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_ome_zarrs_own_reader_finds_image_scale_and_labels(tmp_path, version):
+    from ome_zarr.format import FormatV04, FormatV05
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Reader
+
+    path = tmp_path / "a.zarr"
+    write_zarr_image(path, pixels_of((2, 3, 40, 50)), "CZYX", RECORD, version=version)
+    write_zarr_labels(path, "nuclei", pixels_of((3, 40, 50), np.int32), "ZYX")
+    form = FormatV05() if version == "0.5" else FormatV04()
+    image, *_, labels = Reader(parse_url(str(path), fmt=form))()
+    scales = [node.metadata["coordinateTransformations"][0][0]["scale"] for node in (image, labels)]
+    assert scales == [[1.0, 2.0, 0.325, 0.325], [2.0, 0.325, 0.325]]
+    assert labels.metadata["name"] == "nuclei"
+
+
 def test_labels_by_themselves_carry_the_images_record(tmp_path):
     labels = pixels_of((40, 50), np.int32)
     write_zarr_label_image(tmp_path / "a_labels.ome.zarr", labels, "YX", RECORD)
