@@ -161,3 +161,12 @@ def test_settings_are_parsed_and_checked(tmp_path):
             parse_settings([bad])
     with pytest.raises((InputError, ValidationError), match="magnification must be a number"):
         PredictionRequest(package="p", inputs=("a",), out=tmp_path, stated={"magnification": "x"})
+
+
+@pytest.mark.real_data
+def test_a_vertical_scan_is_segmented_and_told(small_package, real_data, tmp_path):
+    out = tmp_path / "out"
+    (entry,), _ = run(small_package, out, real_data / "vendor/lif/xz_2ch.lif")
+    labels = open_image(out / entry.labels)
+    assert labels.shape == (20, 128, 128)
+    assert any("a vertical scan" in notice for notice in entry.notices)
