@@ -73,6 +73,14 @@ def test_the_record_has_every_value_in_our_units_with_its_place_and_original(har
     assert record.reported == ()
 
 
+def test_a_height_of_zero_is_the_autofocus_and_may_not_be_the_focus(harmony):
+    index = harmony(images=[(1, 1, 1, z, 1) for z in (1, 2, 3)])
+    assert open_images(index)[0].record.reported == ()
+    index.write_text(index.read_text().replace(">1.0E-06<", ">0<"))
+    (notice,) = open_images(index)[0].record.reported
+    assert "need not be the focus" in notice.message
+
+
 def test_a_wavelength_of_0_is_unknown(harmony):
     assert not open_images(harmony())[0].record.channels[0].get("emission_nm").known
 

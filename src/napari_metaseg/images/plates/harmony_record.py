@@ -79,7 +79,7 @@ class HarmonyRecords:
                 PlaneRecord(*czt, positions[czt], times[czt] if czt[0] in varying else None)
                 for czt in sorted(images)
             ),
-            reported=self._differences(first, by_channel),
+            reported=(*self._differences(first, by_channel), *_focus_notice(positions)),
         )
 
     def _planes_of(self, c: int, images: Mapping[Czt, HarmonyImage]) -> list[HarmonyImage]:
@@ -228,6 +228,15 @@ def _offsets(positions: Mapping[Czt, float | None]) -> dict[int, float]:
             found.setdefault(c, set()).add(float(f"{position - base:.6f}"))
     offsets = {c: next(iter(values)) for c, values in found.items() if len(values) == 1}
     return offsets if any(offsets.values()) else {}
+
+
+def _focus_notice(positions: Mapping[Czt, float | None]) -> tuple[Conflict, ...]:
+    """Say so where a stack runs through zero, which looks like a distance from focus."""
+    stack = {p for (c, _, t), p in positions.items() if (c, t) == (0, 0) and p is not None}
+    if 0.0 not in stack or not min(stack) < 0 < max(stack):
+        return ()
+    message = "PositionZ counts from the microscope's autofocus, which need not be the focus"
+    return (Conflict(("plane_offset_um",), message),)
 
 
 def _placed(channel: ChannelRecord, offset: float | None) -> ChannelRecord:
