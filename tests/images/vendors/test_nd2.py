@@ -10,6 +10,7 @@ import pytest
 
 from napari_metaseg.acquisition.condition import condition_values, derive_condition
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.vendors.nd2 import _frame_numbers, _name
 from napari_metaseg.images.vendors.nd2_channel import read_channel
 from napari_metaseg.images.vendors.nd2_chunks import check_frames, frame_chunks
 from napari_metaseg.images.vendors.nd2_record import read_record
@@ -229,3 +230,23 @@ def test_a_file_without_its_map_was_cut(tmp_path):
     (tmp_path / "cut.nd2").write_bytes(raw[:-1])
     with pytest.raises(InputError, match="as in a truncated file"):
         frame_chunks(tmp_path / "cut.nd2")
+
+
+def test_frames_are_told_apart_by_time_height_and_stage_position():
+    order = [{"T": t, "P": p, "Z": z} for t in range(2) for p in range(2) for z in range(3)]
+    file = SimpleNamespace(loop_indices=order)
+    numbers = _frame_numbers(file, {"T": 2, "P": 2, "Z": 3, "C": 4})
+    assert numbers.shape == (2, 3, 2)
+    assert numbers[1, 2, 0] == order.index({"T": 1, "P": 0, "Z": 2})
+    with pytest.raises(ValueError, match="whose place is not stated"):
+        _frame_numbers(SimpleNamespace(loop_indices=order[1:]), {"T": 2, "P": 2, "Z": 3})
+    with pytest.raises(ValueError, match="more than any file holds"):
+        _frame_numbers(file, {"T": 10**6, "P": 10**6})
+
+
+def test_positions_are_called_by_their_names(tmp_path):
+    points = [SimpleNamespace(name="A1 left"), SimpleNamespace(name=None)]
+    loop = SimpleNamespace(type="XYPosLoop", parameters=SimpleNamespace(points=points))
+    file, path = SimpleNamespace(experiment=[loop]), tmp_path / "plate.nd2"
+    assert [_name(path, file, i, 2) for i in range(2)] == ["plate A1 left", "plate 2"]
+    assert _name(path, file, 0, 1) == "plate"
