@@ -67,7 +67,7 @@ def _scene(
         dtype=dtype,
         record=metadata.record(sizes | dict(zip("YX", shape, strict=True)), alone=count == 1),
         read=_reader(path, planes, corner, shape),
-        original={"CZI XML": metadata.xml} if metadata.xml else {},
+        original=metadata.original,
     )
 
 

@@ -41,6 +41,10 @@ class CziMetadata:
     xml: str
     broken: str = ""
 
+    def original(self) -> dict[str, str]:
+        """The XML as it stands in the file."""
+        return {"CZI XML": self.xml} if self.xml else {}
+
     def scene_name(self, number: int) -> str:
         """What the scene of that number is called, or nothing."""
         scenes = self._image.at("Dimensions/S/Scenes").all("Scene")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -67,7 +68,7 @@ def _scenes(path: Path, file: LifFile) -> list[Parts]:
         used.add(block.id)
         pixels = _Pixels(path, int(block.offset), int(block.size), layout)
         pixels.check()
-        text = {"LIF XML": ET.tostring(image.xml_element, encoding="unicode")}
+        original = partial(_original, image.xml_element)
         parts += [
             Parts(
                 name=image.path if layout.tiles == 1 else f"{image.path} tile {tile + 1}",
@@ -76,13 +77,17 @@ def _scenes(path: Path, file: LifFile) -> list[Parts]:
                 dtype=layout.dtype,
                 record=read_record(node, layout),
                 read=_TileReader(pixels, tile),
-                original=text,
+                original=original,
             )
             for tile in range(layout.tiles)
         ]
     lost = [name for name, block in file.memory_blocks.items() if block.size and name not in used]
     skipped += [f"pixels {name} (of no image that the file describes)" for name in lost]
     return _with_notice(path, parts, skipped)
+
+
+def _original(element: ET.Element) -> dict[str, str]:
+    return {"LIF XML": ET.tostring(element, encoding="unicode")}
 
 
 def _with_notice(path: Path, parts: list[Parts], skipped: list[str]) -> list[Parts]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,6 @@ def _scenes(path: Path, file: ND2File, frames: Mapping[int, int]) -> list[Parts]
     numbers = _frame_numbers(file, sizes)
     check_frames(path, frames, int(numbers.max()))
     axes = "".join(a for a in "TCZ" if sizes.get(a, 1) > 1) + "YX" + ("S" if "S" in sizes else "")
-    texts = original_texts(file)
     reader = _Reader(path, file, frames, "".join(sizes), _stored_bytes(file), threading.Lock())
     parts = []
     for position in range(sizes.get("P", 1)):
@@ -70,7 +70,7 @@ def _scenes(path: Path, file: ND2File, frames: Mapping[int, int]) -> list[Parts]
                 dtype=file.dtype,
                 record=read_record(file, scene, sizes),
                 read=reader.scene(scene),
-                original=texts,
+                original=reader.original,
             )
         )
     return parts
@@ -125,12 +125,22 @@ class _Reader:
 
         return read
 
+    def original(self) -> dict[str, str]:
+        """What the file says, in its own words."""
+        with self._opened() as file:
+            return original_texts(file)
+
     def _frame(self, number: int) -> NDArray[Any]:
-        with self.lock:
+        with self._opened() as file:
             check_frames(self.path, self.frames, number, only=number, size=self.stored)
+            return np.array(file.read_frame(number))
+
+    @contextmanager
+    def _opened(self) -> Iterator[ND2File]:
+        with self.lock:
             self.file.open()
             try:
-                return np.array(self.file.read_frame(number))
+                yield self.file
             finally:
                 self.file.close()
 

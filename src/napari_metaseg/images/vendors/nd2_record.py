@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nd2 import ND2File
 
 _NOTABLE_Z_UM = 0.01
+_MOST_READ = 500
 
 
 def read_record(
@@ -151,7 +152,10 @@ def _finite(value: Any) -> float | None:
 def _positions(
     file: ND2File, frames: NDArray[np.int64], reported: list[Conflict]
 ) -> dict[tuple[int, int], float]:
-    """Heights in µm by (t, z): of a stack from its loop, 0 at its home plane, else the stage's."""
+    """Heights in µm by (t, z): of a stack from its loop, 0 at its home plane, else the stage's.
+
+    A long time series has none: each is in a part of the file of its own.
+    """
     loop = next((loop for loop in file.experiment if loop.type == "ZStackLoop"), None)
     if frames.shape[1] > 1:
         if loop is None or not loop.parameters.stepUm:
@@ -161,7 +165,10 @@ def _positions(
         _report_flat_stage(file, frames, step, home, reported)
         heights = [round((z - home) * step, 6) for z in range(frames.shape[1])]
         return {(t, z): h for t in range(frames.shape[0]) for z, h in enumerate(heights)}
-    stage = {(t, 0): _stage_z(file, int(frames[t, 0])) for t in range(frames.shape[0])}
+    times = range(frames.shape[0])
+    if len(times) > _MOST_READ:
+        return {}
+    stage = {(t, 0): _stage_z(file, int(frames[t, 0])) for t in times}
     known = {where: z for where, z in stage.items() if z is not None}
     return known if any(abs(z) > _NOTABLE_Z_UM for z in known.values()) else {}
 

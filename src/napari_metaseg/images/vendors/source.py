@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -44,7 +44,10 @@ PlaneReader = Callable[[int, int, int], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What one image (scene) of a vendor's file is made of; `read(c, z, t)` gives a plane."""
+    """What one image (scene) of a vendor's file is made of; `read(c, z, t)` gives a plane.
+
+    `original` gives the file's own words by name; it is called when they are asked for.
+    """
 
     name: str
     axes: str
@@ -52,7 +55,7 @@ class Parts:
     dtype: np.dtype[Any]
     record: AcquisitionRecord
     read: PlaneReader
-    original: Mapping[str, str] = field(default_factory=dict)
+    original: Callable[[], Mapping[str, str]] = dict
 
 
 class VendorImage(PlanewiseImage):
@@ -66,7 +69,8 @@ class VendorImage(PlanewiseImage):
 
     def original_metadata(self) -> Mapping[str, str]:
         """The file's own words by name."""
-        return self._parts.original
+        with named_errors(self.path, self._kind):
+            return self._parts.original()
 
     def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
         with named_errors(self.path, self._kind):
