@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -186,12 +187,19 @@ def _varying(record: AcquisitionRecord, depth: int, times: int) -> dict[str, str
     if not record.planes:
         return {}
     values: dict[str, set[Value]] = {}
-    for t in range(times):
-        for z in range(depth):
-            for name, field in derive_condition(record, 0, z, t).items():
-                if field.value is not None:
-                    values.setdefault(name, set()).add(field.value)
+    for z, t in _told_planes(record, depth, times):
+        for name, field in derive_condition(record, 0, z, t).items():
+            if field.value is not None:
+                values.setdefault(name, set()).add(field.value)
     return {name: _range(name, found) for name, found in values.items() if len(found) > 1}
+
+
+def _told_planes(record: AcquisitionRecord, depth: int, times: int) -> list[tuple[int, int]]:
+    """(z, t) of the planes of channel 0 that the record has, and of one of the others."""
+    told = {(plane.z, plane.t): None for plane in record.planes if plane.c == 0}
+    grid = product(range(depth), range(times))
+    other = next((place for place in grid if place not in told), None)
+    return [*told] if other is None else [*told, other]
 
 
 def _range(name: str, values: set[Value]) -> str:

@@ -22,7 +22,7 @@ from napari_metaseg.images.protocol import ImageSource, PlanewiseImage, WellFiel
 
 _ORDER = "TCZYX"
 _LARGEST_SIDE_PX = 2**31 - 1
-_MOST_PLANES = 10_000_000
+MOST_PLANES, _MOST_CHANNELS = 1_000_000, 10_000
 _SEPARATORS = re.compile(r"[/\\:\0]")
 _WAY_OUT = "Put the pixel files where the index expects them"
 
@@ -97,7 +97,8 @@ def plane_axes(sizes: Mapping[str, int], path: Path) -> tuple[str, tuple[int, ..
     planes = 1
     for axis, length in sizes.items():
         planes *= 1 if axis in "YX" else length
-        if not 0 < length <= _LARGEST_SIDE_PX or planes > _MOST_PLANES:
+        most = _MOST_CHANNELS if axis == "C" else _LARGEST_SIDE_PX
+        if not 0 < length <= most or planes > MOST_PLANES:
             raise InputError(
                 f"{path} describes an impossible image",
                 got=", ".join(f"{a} = {n}" for a, n in sizes.items()),

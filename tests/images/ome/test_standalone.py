@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.ome import standalone
 from napari_metaseg.images.open import open_images
 from napari_metaseg.images.protocol import WellField
 from napari_metaseg.images.without_pixels import has_pixels
@@ -224,6 +225,7 @@ def test_images_on_a_plate_have_their_well(tmp_path):
         ('SizeZ="2"', f'SizeZ="{2**31}"'),
         ('SizeC="3"', 'SizeC="-3"'),
         ('SizeC="3"', 'SizeC="5"'),
+        ('SizeT="1"', 'SizeT="99999999"'),
         ('SizeY="5"', ""),
         ('Type="uint16"', 'Type="uint17"'),
         ("<OME", "<!DOCTYPE OME [<!ENTITY a 'b'>]><OME"),
@@ -258,6 +260,17 @@ def test_entity_bombs_take_no_time(tmp_path):
     path.write_text(document().replace("<OME", f"{bomb}<OME").replace("ch0", "&e11;"))
     with pytest.raises(InputError, match="DOCTYPE"):
         open_images(path)
+
+
+def test_images_by_the_dozen_may_not_have_a_million_planes_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(standalone, "MOST_PLANES", 1000)
+    sizes = 'SizeX="6" SizeY="5" SizeZ="300" SizeC="3" SizeT="1"'
+    block = '<TiffData><UUID FileName="a">u</UUID></TiffData>'
+    xml = document(sizes=sizes, blocks=block)
+    start, end = xml.index("<Image "), xml.index("</OME>")
+    (tmp_path / "m.ome.xml").write_text(xml[:end] + xml[start:end] * 50 + xml[end:])
+    with pytest.raises(InputError, match="more planes than can be"):
+        open_images(tmp_path / "m.ome.xml")
 
 
 def test_xml_cut_anywhere_is_an_error(tmp_path):

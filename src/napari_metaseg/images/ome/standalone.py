@@ -19,6 +19,7 @@ from napari_metaseg.images.page_file import PlaneFile
 from napari_metaseg.images.protocol import ImageSource, WellField, plain_stem
 from napari_metaseg.images.safe_xml import parse_xml_text, read_xml_text
 from napari_metaseg.images.without_pixels import (
+    MOST_PLANES,
     Described,
     ImageOfFiles,
     PlaneFiles,
@@ -55,8 +56,15 @@ def open_described(path: Path, xml: str, own_uuid: str | None) -> tuple[ImageSou
         raise InputError(f"{path} describes no images", got=broken or "OME-XML without Image")
     document = _Document(path, xml, own_uuid, Surroundings(path), read_places(root))
     nodes = root.all("Image")
-    pairs = zip(described, nodes, strict=True)
-    return tuple(document.open(image, node, i) for i, (image, node) in enumerate(pairs))
+    images: list[ImageSource] = []
+    planes = 0
+    for number, (image, node) in enumerate(zip(described, nodes, strict=True)):
+        opened = document.open(image, node, number)
+        planes += len(opened.files)
+        if planes > MOST_PLANES:
+            raise InputError(f"{path} describes more planes than can be", got=f"over {planes}")
+        images.append(opened)
+    return tuple(images)
 
 
 @dataclass(frozen=True)

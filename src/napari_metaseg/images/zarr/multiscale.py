@@ -12,7 +12,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.images.zarr.stored import Json, StoredArray, inside, objects, read_array
 
 _OLD_AXES = "tczyx"
-_MOST_PLANES = 10_000_000
+_MOST_PLANES, _MOST_CHANNELS = 1_000_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ def read_multiscale(folder: Path, attributes: Json) -> Multiscale:
     array = read_array(inside(folder, dataset.get("path")))
     axes, units = _axes(folder, entry, len(array.shape))
     sizes = dict(zip(axes, array.shape, strict=True))
-    if math.prod(n for a, n in sizes.items() if a not in "YX") > _MOST_PLANES:
+    planes = math.prod(n for a, n in sizes.items() if a not in "YX")
+    if planes > _MOST_PLANES or sizes.get("C", 1) > _MOST_CHANNELS:
         raise InputError(f"{folder} describes an impossible image", got=f"shape {array.shape}")
     scales = [_scale(dataset, len(axes)), _scale(entry, len(axes))]
     factors = [math.prod(s[i] for s in scales) for i in range(len(axes))]
