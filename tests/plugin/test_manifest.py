@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from npe2 import PluginManifest
+from npe2 import PluginManager, PluginManifest
 
 import napari_metaseg
 from napari_metaseg.datasets.microscope.samples import SAMPLE_TITLES
-from napari_metaseg.plugin.reader import ENDINGS
+from napari_metaseg.plugin.reader import ENDINGS, get_reader
 
 PACKAGED = Path(napari_metaseg.__file__).parent / "napari.yaml"
 
@@ -51,12 +50,22 @@ def test_the_link_at_the_top_shows_the_packaged_manifest():
     assert link.read_text() == PACKAGED.read_text()
 
 
-def test_every_ending_that_the_reader_takes_is_offered_to_it(manifest):
-    (reader,) = manifest.contributions.readers
-    patterns = [pattern.lower() for pattern in reader.filename_patterns]
-    assert reader.accepts_directories
-    for ending in ENDINGS:
-        assert any(fnmatch(f"/data/a{ending}", pattern) for pattern in patterns), ending
+ODD = ("Index.xml", "Index.idx.xml", "A.TIF", "B.HTD", "20x_0.5 s.ome.tif")
+
+
+@pytest.mark.parametrize("name", [*(f"a{ending}" for ending in ENDINGS), *ODD])
+def test_every_file_that_the_reader_takes_is_offered_to_it(manifest, name):
+    manager = PluginManager()
+    manager.register(manifest)
+    assert list(manager.iter_compatible_readers([f"/data/{name}"])), "napari would not ask"
+    assert get_reader(f"/data/{name}") is not None
+
+
+def test_folders_are_offered_to_the_reader(manifest, tmp_path):
+    manager = PluginManager()
+    manager.register(manifest)
+    assert list(manager.iter_compatible_readers([str(tmp_path)]))
+    assert get_reader(str(tmp_path)) is None, "a folder that is no image was taken"
 
 
 def test_images_and_labels_can_be_saved_as_tiff_and_zarr(manifest):
