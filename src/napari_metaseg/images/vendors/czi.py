@@ -52,11 +52,11 @@ def _scene(
     dtype, samples = pixel_format(blocks)
     corner, shape = _rectangle(blocks)
     check_extent(path, _KIND, (*shape, samples), dtype.itemsize)
-    starts = {a: sorted({b.place.get(a, 0) for b in blocks}) for a in _PLANE_AXES}
-    sizes = {a: len(starts[a]) for a in _PLANE_AXES}
+    numbers = {a: _numbers(a, blocks) for a in _PLANE_AXES}
+    sizes = {a: len(numbers[a]) for a in _PLANE_AXES}
     planes: dict[_Where, list[Subblock]] = {}
     for block in blocks:
-        c, z, t = (starts[a].index(block.place.get(a, 0)) for a in "CZT")
+        c, z, t = (numbers[a][block.place.get(a, 0)] for a in "CZT")
         planes.setdefault((c, z, t), []).append(block)
     axes = "".join(a for a in _PLANE_AXES if sizes[a] > 1)
     scene = metadata.scene_name(number)
@@ -69,6 +69,12 @@ def _scene(
         read=_reader(path, planes, corner, shape),
         original=metadata.original,
     )
+
+
+def _numbers(axis: str, blocks: Sequence[Subblock]) -> dict[int, int]:
+    """Start along the axis → number of the plane, counted from 0."""
+    starts = sorted({block.place.get(axis, 0) for block in blocks})
+    return {start: number for number, start in enumerate(starts)}
 
 
 def _check_axes(blocks: Sequence[Subblock]) -> None:

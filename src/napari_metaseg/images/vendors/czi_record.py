@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from napari_metaseg.acquisition.record import (
@@ -40,6 +40,7 @@ class CziMetadata:
     root: Node
     xml: str
     broken: str = ""
+    _read: dict[Hashable, AcquisitionRecord] = field(default_factory=dict)
 
     def original(self) -> dict[str, str]:
         """The XML as it stands in the file."""
@@ -52,6 +53,12 @@ class CziMetadata:
 
     def record(self, sizes: Mapping[str, int], *, alone: bool) -> AcquisitionRecord:
         """What is said of an image of these sizes (T, C, Z, Y, X); `alone` in its file or not."""
+        key = (*((axis, size) for axis, size in sizes.items() if alone or axis in "TCZ"), alone)
+        if key not in self._read:  # the scenes of a plate are alike
+            self._read[key] = self._record(sizes, alone)
+        return self._read[key]
+
+    def _record(self, sizes: Mapping[str, int], alone: bool) -> AcquisitionRecord:
         if self.broken:
             return AcquisitionRecord(reported=(Conflict((), self.broken),))
         reported = list(self._size_conflicts(sizes)) if alone else []
