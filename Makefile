@@ -53,7 +53,7 @@ READERS := tests/images tests/acquisition tests/datasets tests/cli
 test-readers: # opening files where bioio is installed, and where its predecessor aicsimageio is
 	$(PYTHON) tools/setup_environment.py --folder $(ENVS)/bioio --tests-only --extras bioio,zarr,parquet
 	@$(MAKE) --no-print-directory test-in BIN=$(ENVS)/bioio/bin ARGS="$(READERS)"
-	$(PYTHON) tools/setup_environment.py --folder $(ENVS)/aicsimageio --tests-only --extras aicsimageio,parquet
+	$(PYTHON) tools/setup_environment.py --folder $(ENVS)/aicsimageio --tests-only --extras aicsimageio
 	@$(MAKE) --no-print-directory test-in BIN=$(ENVS)/aicsimageio/bin ARGS="$(READERS)"
 
 # Old releases may be told off by newer ones that they call: those warnings are not ours.

@@ -60,6 +60,7 @@ def test_the_table_can_be_read_and_trained_with(folder, tmp_path, capsys):
 
 def test_parquet_by_the_name(folder, tmp_path):
     pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow")
     for name in ("cohort.csv", "cohort.parquet"):
         assert main(["cohort", str(folder), "--out", str(tmp_path / name)]) == 0
     assert read_cohort(tmp_path / "cohort.parquet") == read_cohort(tmp_path / "cohort.csv")

@@ -74,7 +74,7 @@ def test_what_is_no_file_is_told_apart(tmp_path):
         (tmp_path / "empty.tif", "an empty file"),
         (tmp_path / "missing.tif", "no such file"),
         (tmp_path, "a folder"),
-        (tmp_path / "plate.zarr", "describes no image"),
+        (tmp_path / "plate.zarr", r"describes no image|napari-metaseg\[zarr\]"),
     ):
         with pytest.raises(InputError, match=reason):
             open_images(path)

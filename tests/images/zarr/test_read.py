@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("ome_zarr", reason="the extra zarr is not installed")
+pytest.importorskip("ome_zarr", minversion="0.18", reason="the extra zarr is not installed")
 
 import zarr
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("ome_zarr", reason="the extra zarr is not installed")
+pytest.importorskip("ome_zarr", minversion="0.18", reason="the extra zarr is not installed")
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

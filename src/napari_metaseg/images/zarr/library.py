@@ -23,7 +23,8 @@ def require_zarr(path: Path) -> ModuleType:
         what = f"OME-Zarr such as {path.name} needs the libraries zarr and ome-zarr"
         raise InputError(what, way_out=_WAY_OUT) from None
     if int(zarr.__version__.split(".")[0]) < 3:
-        raise InputError(f"{path.name} needs zarr 3", got=zarr.__version__, way_out=_WAY_OUT)
+        what = f"OME-Zarr such as {path.name} needs zarr 3"
+        raise InputError(what, got=zarr.__version__, way_out=f"{_WAY_OUT}, without aicsimageio")
     return zarr
 
 
