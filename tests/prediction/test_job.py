@@ -170,3 +170,4 @@ def test_a_vertical_scan_is_segmented_and_told(small_package, real_data, tmp_pat
     labels = open_image(out / entry.labels)
     assert labels.shape == (20, 128, 128)
     assert any("a vertical scan" in notice for notice in entry.notices)
+    assert any("holds 2 more images" in notice for notice in entry.notices)

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_metaseg.acquisition.cohort import CohortRow, read_cohort
 from napari_metaseg.errors import InputError
 
-_IMAGE_SUFFIXES = (".tif", ".tiff", ".png")
+_IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".nd2", ".lif", ".czi")
 _TABLE_SUFFIXES = (".csv", ".parquet")
 _RESULT_ENDINGS = ("_labels", "_classes", "_probability")
 

@@ -19,7 +19,7 @@ from napari_metaseg.datasets.inputs import choose_channels, input_plane, plane_c
 from napari_metaseg.datasets.items import is_vertical, planes_of
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
 from napari_metaseg.files import atomic_path
-from napari_metaseg.images.open import open_image
+from napari_metaseg.images.open import open_image, open_images
 from napari_metaseg.images.protocol import ImageSource, numbering_axes
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.packages.package import load_package
@@ -61,6 +61,19 @@ class _Work:
     source: ImageSource
     channels: tuple[int, ...]
     planes: list[tuple[int, int]]
+    left_out: int = 0
+
+    def notices(self) -> list[str]:
+        """What the caller should know of what is and is not segmented."""
+        found = []
+        if is_vertical(self.source):
+            found.append("a vertical scan: the rows of its planes are z, in the results too")
+        if self.left_out:
+            found.append(
+                f"the file holds {self.left_out} more images; give a cohort with the column "
+                "'scene' to segment them too"
+            )
+        return found
 
 
 def predict_files(
@@ -102,9 +115,11 @@ def _plan(request: PredictionRequest, channels: int, fields: list[str]) -> list[
     rows = [replace(row, stated={**row.stated, **request.stated}) for row in rows]
     work = []
     for row, stem in zip(rows, result_stems(rows), strict=True):
-        source = open_image(row.image, row.scene)
+        images = (open_image(row.image, row.scene),) if row.scene else open_images(row.image)
+        source = images[0]
         chosen = choose_channels(source, row.channel, channels)
-        work.append(_Work(row, stem, source, chosen, planes_of(source, row.z, row.t)))
+        planes = planes_of(source, row.z, row.t)
+        work.append(_Work(row, stem, source, chosen, planes, len(images) - 1))
     return work
 
 
@@ -155,9 +170,7 @@ def _write(
         record = item.source.record.declare(item.row.stated)
         write_ome_tiff(path, array, array_axes, record, name=f"{item.stem} {kind}")
         paths[kind] = path.name
-    notices = dict.fromkeys(n for p in predictions for n in p.notices)
-    if is_vertical(item.source):
-        notices["a vertical scan: the rows of its planes are z, in the results too"] = None
+    notices = dict.fromkeys([n for p in predictions for n in p.notices] + item.notices())
     return PredictionEntry(
         image=str(item.row.image),
         metadata=tuple(c for _, c in results),
