@@ -117,7 +117,7 @@ def acquisition(folder: Path) -> None:
     panel = dock(viewer, AcquisitionWidget, 340)
     viewer.dims.set_current_step(0, 5)
     panel.edit("plane", "upper")
-    panel.tools.save_beside()
+    panel.tools.saving.save_beside()
     panel.edit("magnification", "40")
     shoot(viewer, "acquisition")
     panel.undo()

@@ -122,6 +122,25 @@ def wait_for(qtbot: Any) -> Callable[..., None]:
 
 
 @pytest.fixture
+def window(make_napari_viewer: Any, registered: None) -> Any:
+    """A real window of napari that knows this plugin."""
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def registered() -> None:
+    """napari's tests block plugins; this one is registered from its packaged manifest."""
+    from npe2 import PluginManager, PluginManifest
+
+    import napari_metaseg
+
+    manager = PluginManager.instance()
+    if "napari-metaseg" not in manager:
+        manifest = PluginManifest.from_file(Path(napari_metaseg.__file__).parent / "napari.yaml")
+        manager.register(manifest)
+
+
+@pytest.fixture
 def blobs(viewer: ViewerModel) -> Callable[..., Any]:
     """Add a 64 px image of bright discs with its annotation; returns both layers."""
 

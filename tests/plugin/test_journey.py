@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,24 +14,6 @@ from napari_metaseg.plugin.workspace import workspace_of
 pytestmark = pytest.mark.gui
 
 TINY = {"steps": 4, "width": 4, "depth": 2, "patch_px": 64, "batch_size": 2}
-
-
-@pytest.fixture
-def window(make_napari_viewer: Any, npe2pm_with_plugin: None) -> Any:
-    return make_napari_viewer(show=True)
-
-
-@pytest.fixture
-def npe2pm_with_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """napari's tests block plugins; this one is registered from its packaged manifest."""
-    from npe2 import PluginManager, PluginManifest
-
-    import napari_metaseg
-
-    manager = PluginManager.instance()
-    if "napari-metaseg" not in manager:
-        manifest = PluginManifest.from_file(Path(napari_metaseg.__file__).parent / "napari.yaml")
-        manager.register(manifest)
 
 
 def dock(viewer: Any, name: str) -> Any:

@@ -18,26 +18,6 @@ from napari_metaseg.plugin import known, layers
 pytestmark = pytest.mark.gui
 
 
-@pytest.fixture
-def window(make_napari_viewer: Any, plugin: None) -> Any:
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.activateWindow()
-    return viewer
-
-
-@pytest.fixture
-def plugin() -> None:
-    """napari's tests block plugins; this one is registered from its packaged manifest."""
-    from npe2 import PluginManager, PluginManifest
-
-    import napari_metaseg
-
-    manager = PluginManager.instance()
-    if "napari-metaseg" not in manager:
-        manifest = PluginManifest.from_file(Path(napari_metaseg.__file__).parent / "napari.yaml")
-        manager.register(manifest)
-
-
 def dock(viewer: Any, name: str) -> Any:
     return viewer.window.add_plugin_dock_widget("napari-metaseg", name, tabify=True)[1]
 
@@ -45,6 +25,7 @@ def dock(viewer: Any, name: str) -> Any:
 def test_a_file_is_corrected_by_keyboard_saved_and_opened_again(
     window, qtbot, record, tmp_path, wait_for
 ):
+    window.window._qt_window.activateWindow()
     path = tmp_path / "a.ome.tif"
     write_ome_tiff(path, np.zeros((3, 24, 32), np.uint16), "ZYX", record)
     (layer,) = window.open(path, plugin="napari-metaseg")

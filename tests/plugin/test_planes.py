@@ -28,27 +28,27 @@ def column(sheet, title):
 
 
 def test_a_row_a_plane_with_what_varies(sheet):
-    assert sheet.columns == ["z", "Offset µm", "Exp. ms", "Focus"]
+    assert sheet.columns == ["z", "Offset\nµm", "Exp.\nms", "In\nfocus"]
     assert column(sheet, "z") == ["1", "2", "3"]
-    assert column(sheet, "Offset µm") == ["-1.5", "0", "1.5"]
-    assert column(sheet, "Focus") == ["no", "yes", "no"]
+    assert column(sheet, "Offset\nµm") == ["-1.5", "0", "1.5"]
+    assert column(sheet, "In\nfocus") == ["no", "yes", "no"]
 
 
 def test_a_value_is_stated_for_its_plane_and_undone_in_one_step(sheet):
-    at = sheet.columns.index("Exp. ms")
+    at = sheet.columns.index("Exp.\nms")
     sheet.write({(0, at): "10", (2, at): "30"})
-    assert column(again(sheet), "Exp. ms") == ["10", "", "30"]
+    assert column(again(sheet), "Exp.\nms") == ["10", "", "30"]
     sheet.history.undo()
-    assert column(again(sheet), "Exp. ms") == ["", "", ""]
+    assert column(again(sheet), "Exp.\nms") == ["", "", ""]
 
 
 def test_text_that_does_not_fit_is_refused_with_the_reason(sheet):
-    at = sheet.columns.index("Exp. ms")
+    at = sheet.columns.index("Exp.\nms")
     assert "must be a number" in sheet.problem(0, at, "long")
     assert sheet.problem(0, at, "10") == ""
     with pytest.raises(InputError):
         sheet.write({(0, at): "10", (1, at): "long"})
-    assert column(again(sheet), "Exp. ms") == ["", "", ""]
+    assert column(again(sheet), "Exp.\nms") == ["", "", ""]
 
 
 def test_where_a_plane_is_cannot_be_edited(sheet):
@@ -58,10 +58,10 @@ def test_where_a_plane_is_cannot_be_edited(sheet):
 
 def test_offsets_follow_from_the_plane_in_focus_and_the_step(sheet):
     sheet.state(offsets(sheet.planes, 2, 0.7))
-    assert column(again(sheet), "Offset µm") == ["-1.4", "-0.7", "0"]
-    assert column(again(sheet), "Focus") == ["no", "yes", "yes"]
+    assert column(again(sheet), "Offset\nµm") == ["-1.4", "-0.7", "0"]
+    assert column(again(sheet), "In\nfocus") == ["no", "yes", "yes"]
     sheet.history.undo()
-    assert column(again(sheet), "Offset µm") == ["-1.5", "0", "1.5"]
+    assert column(again(sheet), "Offset\nµm") == ["-1.5", "0", "1.5"]
 
 
 def test_what_the_file_says_already_is_no_edit(sheet):

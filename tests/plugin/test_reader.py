@@ -107,3 +107,22 @@ def test_the_step_between_planes_comes_from_even_stage_positions():
 def test_uneven_stage_positions_give_no_step():
     planes = tuple(PlaneRecord(0, z, 0, position_z_um=float(z * z)) for z in range(4))
     assert scale_and_units(AcquisitionRecord(planes=planes), "ZYX")[1][0] == "pixel"
+
+
+@pytest.mark.real_data
+def test_every_vendors_file_opens_as_layers_or_says_why_not(viewer, real_data, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    opened = {}
+    for path in sorted((real_data / "vendor").rglob("*")):
+        if path.is_file() and get_reader(str(path)) and path.name != "bad.ome.xml":
+            opened[path.name] = [la for la in read(str(path)) if la[0] is not None]
+    shapes = {name: [la[0].shape for la in found] for name, found in opened.items()}
+    assert shapes["multichannel.nd2"] == [(256, 256)] * 4
+    assert shapes["celldivision.czi"] == [(3, 6, 200, 300)]
+    assert opened["xz_2ch.lif"][0][1]["axis_labels"][-2:] == ("z", "x")
+    assert shapes["imagexpress.HTD"] == []
+    assert sum("imagexpress.HTD describes 4 images" in text for text in told) == 1
+    for found in opened.values():
+        for data, options, _ in found[:1]:
+            viewer.add_image(data, **options)

@@ -30,11 +30,11 @@ _INDEX = {
     "Z": _Column("z", "z", "Number of the plane along z, counted from 1"),
     "T": _Column("t", "t", "Number of the time point, counted from 1"),
 }
-_POSITION = _Column("Stage µm", "position", "Height of the stage, as the file says")
+_POSITION = _Column("Stage\nµm", "position", "Height of the stage, as the file says")
 _FIELDS = (
-    _Column("Offset µm", "plane_offset_um", "Distance from the plane in focus"),
-    _Column("Exp. ms", "exposure_ms", "Exposure of this plane"),
-    _Column("Focus", "in_focus", "Whether the plane is in focus: yes or no"),
+    _Column("Offset\nµm", "plane_offset_um", "Distance from the plane in focus"),
+    _Column("Exp.\nms", "exposure_ms", "Exposure of this plane"),
+    _Column("In\nfocus", "in_focus", "Whether the plane is in focus: yes or no"),
 )
 
 

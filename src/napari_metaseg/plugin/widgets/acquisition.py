@@ -18,6 +18,7 @@ from napari_metaseg.plugin.history import Snapshot, snapshot
 from napari_metaseg.plugin.planes import PlaneSheet
 from napari_metaseg.plugin.widgets.acquisition_tools import Tools
 from napari_metaseg.plugin.widgets.details import Details
+from napari_metaseg.plugin.widgets.edit_step import EditStep
 from napari_metaseg.plugin.widgets.field_grid import FieldGrid
 from napari_metaseg.plugin.widgets.fields import FieldRow
 from napari_metaseg.plugin.widgets.frame import Panel, plane_words
@@ -48,7 +49,7 @@ class AcquisitionWidget(Panel):
         self.history = self.workspace.history
         self.project = Project()
         self._seen: dict[Layer, Snapshot] = {}
-        self._editing = False
+        self.editing = False
         self._build()
         self.tools = Tools(self)
         self._connect_signals()
@@ -56,10 +57,12 @@ class AcquisitionWidget(Panel):
 
     def _build(self) -> None:
         self._image_grid = FieldGrid(CONDITION_FIELDS[n] for n in IMAGE_ROWS)
+        self._free_grid = FieldGrid()
         self._channel_grid = FieldGrid(CONDITION_FIELDS[n] for n in CHANNEL_ROWS)
         self._plane_grid = FieldGrid(CONDITION_FIELDS[n] for n in PLANE_ROWS)
+        # Made in the order that they stand in, which is that of the Tab key.
+        self.planes = PlaneTable(PlaneSheet(None, (), self.history))
         self._ome_grid = FieldGrid(FIELD_SPECS[n] for n in OME_ROWS)
-        self._free_grid = FieldGrid()
         self.grids = (
             *(self._image_grid, self._free_grid, self._channel_grid),
             *(self._plane_grid, self._ome_grid),
@@ -67,7 +70,6 @@ class AcquisitionWidget(Panel):
         self._channel_title, self._plane_title = label("", "section"), label("", "section")
         self.conflicts = label("", "warn", wrap=True)
         self._conflict_card = card(label("These do not fit together", "section"), self.conflicts)
-        self.planes = PlaneTable(PlaneSheet(None, (), self.history))
         self.new_field, self.details = NewField(), Details()
         self._planes_section = Section("All planes", self.planes, open_=True)
 
@@ -145,7 +147,7 @@ class AcquisitionWidget(Panel):
 
     def step(self, targets: list[Layer]) -> Any:
         """One step to undo, in these layers and their companions; the form follows at its end."""
-        return _Step(self, targets)
+        return EditStep(self, targets)
 
     def _what_happened(self, image: Layer, name: str) -> str:
         title = self.specs[name].label if name in self.specs else name
@@ -170,11 +172,11 @@ class AcquisitionWidget(Panel):
         self._stepped(self._without_watching(self.history.redo), "Done again")
 
     def _without_watching(self, change: Any) -> Any:
-        self._editing = True
+        self.editing = True
         try:
             return change()
         finally:
-            self._editing = False
+            self.editing = False
 
     def _stepped(self, changed: list[Any], what: str) -> None:
         self.refresh()
@@ -211,7 +213,8 @@ class AcquisitionWidget(Panel):
         self.planes.show_plane(plane)
 
     def _show_clashes(self, clashes: list[Conflict]) -> None:
-        self.conflicts.setText("\n".join(f"⚠ {facts.in_words(c)}" for c in clashes))
+        lines = "\n".join(f"⚠ {facts.in_words(clash)}" for clash in clashes)
+        self.conflicts.setText(lines.replace("_", "_\u200b"))  # names of devices may be long
         self._conflict_card.setVisible(bool(clashes))
 
     def _show_titles(self, image: Layer | None) -> None:
@@ -246,9 +249,10 @@ class AcquisitionWidget(Panel):
         except InputError as error:
             self.project = Project()
             self.say(str(error), "warn")
-        self._show_free_rows()
+        self.show_free_rows()
 
-    def _show_free_rows(self) -> None:
+    def show_free_rows(self) -> None:
+        """Show a row for each field of the project, and for others that were stated."""
         free = facts.free_specs(self.focus.image, self.project)
         self._free_grid.set_specs(tuple(free.values()))
         self._free_grid.setVisible(bool(free))
@@ -256,14 +260,14 @@ class AcquisitionWidget(Panel):
     def _on_record(self) -> None:
         """What is known changed: a scale that was changed elsewhere can be undone here too."""
         image = self.focus.image
-        if self._editing:
+        if self.editing:
             return
         before = self._seen.get(image) if image is not None else None
         if image is not None and before is not None and tuple(image.scale) != before.scale:
             others = [layer for layer in self._seen if layer is not image]
             self._without_watching(lambda: calibration.follow(image, others))
             self.history.record(self._seen)
-        self._show_free_rows()
+        self.show_free_rows()
         self.refresh()
 
     def _go_to(self, plane: layers.PlaneIndex) -> None:
@@ -285,39 +289,22 @@ class AcquisitionWidget(Panel):
             return
         found = known.condition_fields(image, self.focus.plane)
         missing = [CONDITION_FIELDS[n].label.lower() for n in MAIN_ROWS if not found[n].known]
+        clashes = facts.clashes_of(image, self.focus.plane)
         if missing:
             self.say(f"Not known: {', '.join(missing)}. Type what you know.", "info")
+        elif clashes:
+            self.say("All is known, but not all fits together: see ⚠.", "warn")
         else:
             self.say("Everything that matters most is known.", "good")
 
     def on_event(self, event: object) -> None:
         """What a job says while it saves."""
-        self.tools.on_event(event)
+        self.tools.saving.on_event(event)
 
     def on_result(self, result: object) -> None:
         """What a job saved."""
-        self.tools.on_result(result)
+        self.tools.saving.on_result(result)
 
     def on_finished(self, outcome: str) -> None:
         """The job is over."""
-        self.tools.on_finished(outcome)
-
-
-class _Step:
-    """A step to undo over layers and their companions, in which the form holds still."""
-
-    def __init__(self, panel: AcquisitionWidget, targets: list[Layer]) -> None:
-        self._panel, images = panel, panel.images
-        self._layers = {la: None for t in targets for la in edits.companions(t, images)}
-
-    def __enter__(self) -> None:
-        self._panel._editing = True
-        self._step = self._panel.history.step(list(self._layers))
-        self._step.__enter__()
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._panel._editing = False
-        self._step.__exit__(kind, error, trace)
-        if error is None:
-            self._panel._show_free_rows()
-            self._panel.refresh()
+        self.tools.saving.on_finished(outcome)

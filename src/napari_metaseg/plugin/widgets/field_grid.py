@@ -26,7 +26,7 @@ class FieldGrid(QWidget):
         self._specs: tuple[FieldSpec, ...] = ()
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(3)
+        self._grid.setHorizontalSpacing(2)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
         self.set_specs(tuple(specs))

@@ -118,7 +118,7 @@ class Panel(QWidget):
     def _lay_out(self) -> None:
         content = QWidget()
         content.setLayout(self.body)
-        self.body.setContentsMargins(8, 6, 6, 8)
+        self.body.setContentsMargins(7, 6, 4, 8)
         self.body.setSpacing(8)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)

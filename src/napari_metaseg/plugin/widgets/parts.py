@@ -310,5 +310,5 @@ def tool_button(text: str, tip: str) -> QToolButton:
     made.setToolTip(tip)
     made.setAccessibleName(tip)
     made.setProperty("look", "sign")
-    made.setFixedSize(20, 22)
+    made.setFixedSize(17, 22)
     return made

@@ -56,8 +56,8 @@ QLineEdit, QComboBox {{ border: 1px solid {raised}; border-radius: 3px; }}
 QLineEdit[clash="true"], QComboBox[clash="true"] {{ border: 1px solid {warn}; }}
 QLineEdit[bad="true"], QComboBox[bad="true"] {{ border: 1px solid {bad}; }}
 QLineEdit:focus, QComboBox:focus {{ border: 1px solid {accent}; }}
-QComboBox {{ padding: 2px 2px 2px 4px; }}
-QComboBox::drop-down {{ width: 15px; }}
+QComboBox {{ padding: 2px 0px 2px 2px; }}
+QComboBox::drop-down {{ width: 11px; }}
 QComboBox QLineEdit {{ border: none; min-height: 16px; padding: 0px; }}
 QProgressBar {{ background: {raised}; border-radius: 4px; max-height: 10px; min-height: 10px;
   text-align: center; color: transparent; }}
