@@ -303,3 +303,14 @@ def test_the_objective_and_the_channel_can_be_edited(panel, add_stack):
     assert layer.scale[0] == 0.5
     assert not panel.rows["magnification"].revert.isEnabled(), "it follows from the objective"
     assert panel.rows["objective_nominal_magnification"].revert.isEnabled()
+
+
+def test_a_damaged_project_file_is_told_and_hinders_no_edit(
+    panel, viewer, opened, tmp_path
+):
+    (tmp_path / "metaseg-project.json").write_text("{bad")
+    viewer.layers.selection.active = opened[1]
+    assert panel.head.status.kind == "warn"
+    assert "metaseg-project.json" in panel.head.status.text
+    panel.edit("magnification", "40")
+    assert shown(panel, "magnification") == ("40", "you")

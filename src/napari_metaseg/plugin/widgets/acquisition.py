@@ -238,9 +238,9 @@ class AcquisitionWidget(Panel):
 
     def _on_layer(self) -> None:
         """Another image: its project's fields become rows."""
+        self.say_hint()
         self.load_project()
         self.refresh()
-        self.say_hint()
 
     def load_project(self) -> None:
         """Read the project file near the image, and make its fields rows."""

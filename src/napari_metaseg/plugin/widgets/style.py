@@ -10,6 +10,9 @@ from typing import Any
 from napari.utils.theme import get_theme
 
 GOOD, WARN, BAD = "#3fa66b", "#d9a21b", "#e0605e"
+WARN_ON_BRIGHT = "#8a5a00"
+"""Amber cannot be read on a bright ground."""
+_BRIGHT = 128
 ACCENT = "#4d7fe0"
 
 _SHEET = """
@@ -104,11 +107,15 @@ def colours(theme: str) -> dict[str, str]:
         "link": mix(text, ACCENT, 0.3),
         "accent_hover": mix("#ffffff", ACCENT, 0.15),
         "good": GOOD,
-        "warn": WARN,
+        "warn": WARN if _brightness(back) < _BRIGHT else WARN_ON_BRIGHT,
         "bad": BAD,
         "size_large": f"{points + 1:g}pt",
         "size_small": f"{points - 1:g}pt",
     }
+
+
+def _brightness(colour: str) -> float:
+    return sum(_channels(colour)) / 3
 
 
 def mix(first: str, second: str, share: float) -> str:
