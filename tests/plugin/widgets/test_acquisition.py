@@ -305,9 +305,7 @@ def test_the_objective_and_the_channel_can_be_edited(panel, add_stack):
     assert panel.rows["objective_nominal_magnification"].revert.isEnabled()
 
 
-def test_a_damaged_project_file_is_told_and_hinders_no_edit(
-    panel, viewer, opened, tmp_path
-):
+def test_a_damaged_project_file_is_told_and_hinders_no_edit(panel, viewer, opened, tmp_path):
     (tmp_path / "metaseg-project.json").write_text("{bad")
     viewer.layers.selection.active = opened[1]
     assert panel.head.status.kind == "warn"

@@ -259,8 +259,8 @@ class CohortWidget(Panel):
         self.origin.setToolTip(str(loaded.origin))
         words = counted(len(loaded.entries), "row")
         if loaded.problems:
-            more = f" {len(loaded.problems)} could not be read, such as: {loaded.problems[0]}"
-            self.say(f"{words}.{more}", "warn")
+            notes = counted(len(loaded.problems), "note")
+            self.say(f"{words}, and {notes}, the first: {loaded.problems[0]}", "warn")
         else:
             self.say(f"{words}. Double-click a name to look at the image.", "good")
 
