@@ -12,7 +12,8 @@ from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.unet import build_network
 from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import ModelPackage, load_package
-from napari_metaseg.prediction.predictor import Predictor, thinned
+from napari_metaseg.prediction.gate_plane import thinned
+from napari_metaseg.prediction.predictor import Predictor
 
 CONDITIONS = [{"magnification": m, "modality": "DIC"} for m in (10.0, 40.0)]
 
@@ -37,11 +38,12 @@ def package(method="film", **network) -> ModelPackage:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
-def test_tiles_of_any_size_give_what_the_whole_plane_gives(method, upsampling, noise):
+def test_tiles_of_any_size_give_what_the_whole_plane_gives(method, upsampling, noise, monkeypatch):
     model = package(method, upsampling=upsampling)
     whole = Predictor(model, device="cpu", tile_px=1024).probability(noise, CONDITIONS[0])
     assert whole.shape == noise.shape
     assert np.ptp(whole) > 1e-3
+    monkeypatch.setattr(Predictor, "_pools_all_of", lambda self, plane: False)
     for tile_px in (8, 36, 64):
         tiled = Predictor(model, device="cpu", tile_px=tile_px).probability(noise, CONDITIONS[0])
         assert np.abs(tiled - whole).max() < 1e-5
@@ -54,8 +56,9 @@ def test_two_metadata_values_give_two_outputs(method, noise):
     assert np.abs(low - high).max() > 1e-4
 
 
-def test_the_prediction_equals_the_conditioned_network_itself(noise):
-    model = package("film")
+@pytest.mark.parametrize("method", [n for n, m in METHODS.items() if m.reads_metadata])
+def test_the_prediction_equals_the_conditioned_network_itself(method, noise):
+    model = package(method)
     predicted = Predictor(model, device="cpu").probability(noise[:, :96, :96], CONDITIONS[1])
     from napari_metaseg.datasets.normalise import normalise
 
@@ -132,6 +135,29 @@ def test_too_little_memory_means_smaller_tiles_and_the_same_result(noise, monkey
     too_large = 0
     with pytest.raises(InputError, match="even tiles of 64 px do not fit"):
         predictor.probability(large, {})
+
+
+def test_gates_over_a_small_plane_cost_one_pass_and_no_more(noise):
+    model, passes = package("sme"), []
+    predictor = Predictor(model, device="cpu")
+    predictor._whole_network().register_forward_hook(lambda *_: passes.append("whole"))
+    model.network.register_forward_hook(lambda *_: passes.append("gates"))
+    predictor.probability(noise, CONDITIONS[0])
+    assert passes == ["whole"]
+
+
+def test_a_plane_too_large_for_the_device_in_one_piece_is_tiled(noise, monkeypatch):
+    whole = Predictor(package("sme"), device="cpu").probability(noise, CONDITIONS[0])
+    predictor = Predictor(package("sme"), device="cpu", tile_px=32)
+    run = predictor._run
+
+    def cramped(network, plane, read):
+        if read[0].stop is None:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return run(network, plane, read)
+
+    monkeypatch.setattr(predictor, "_run", cramped)
+    assert np.abs(predictor.probability(noise, CONDITIONS[0]) - whole).max() < 1e-5
 
 
 @pytest.mark.parametrize(("device", "precision"), [("tpu", "auto"), ("cpu", "fp8")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,13 +21,12 @@ from napari_metaseg.networks.fold import fold
 from napari_metaseg.networks.receptive import halo
 from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import resolve_device, resolve_precision
+from napari_metaseg.prediction.gate_plane import LARGEST_WHOLE_PX, thinned
 from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
 from napari_metaseg.prediction.tiling import padded_shape, plan_tiles
 
 _FOLDED_KEPT = 16
 _SMALLEST_TILE_PX = 64
-_LARGEST_GATE_PLANE_PX = 1024
-"""Side up to which image-reading methods compute their gates on the whole plane."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Predictor:
         self.dtype = resolve_precision(precision, self.device)
         self.tile_px = tile_px
         self._folded: OrderedDict[bytes, nn.Module] = OrderedDict()
+        self._unfolded: nn.Module | None = None
 
     def predict_plane(
         self,
@@ -95,7 +96,7 @@ class Predictor:
     def _size_notices(self, image: NDArray[np.generic]) -> tuple[str, ...]:
         """What is approximate about a plane of this size."""
         method = METHODS[self.package.manifest.network.method]
-        if not method.reads_image or max(image.shape[-2:]) <= _LARGEST_GATE_PLANE_PX:
+        if not method.reads_image or max(image.shape[-2:]) <= LARGEST_WHOLE_PX:
             return ()
         return (f"{method.label} took its averages from a part of this large image",)
 
@@ -112,9 +113,43 @@ class Predictor:
         config = self.package.manifest.network
         height, width = image.shape[-2:]
         plane = _pad(normalise(image), padded_shape((height, width), config.stride))
-        network = self._network(condition, plane)
-        out = self._in_tiles_that_fit(network, plane, token, on_tile)
+        out = self._in_one_piece(condition, plane, token) if self._pools_all_of(plane) else None
+        if out is None:
+            network = self._network(condition, plane)
+            out = self._in_tiles_that_fit(network, plane, token, on_tile)
+        elif on_tile is not None:
+            on_tile(1, 1)
         return np.ascontiguousarray(out[:, :height, :width])
+
+    def _pools_all_of(self, plane: NDArray[np.float32]) -> bool:
+        """Whether the gates take one pass over the whole plane, which then gives the result too."""
+        reads_image = METHODS[self.package.manifest.network.method].reads_image
+        fits = max(plane.shape[-2:]) <= LARGEST_WHOLE_PX
+        return reads_image and fits and self.dtype == torch.float32
+
+    def _in_one_piece(
+        self, condition: Condition, plane: NDArray[np.float32], token: CancelToken | None
+    ) -> NDArray[np.float32] | None:
+        """The network itself on the whole plane; None where the device's memory is too small."""
+        if token is not None:
+            token.raise_if_cancelled()
+        vector = torch.from_numpy(self.package.manifest.metadata_schema.encode(condition))
+        m = vector[None].to(self.device)
+        network = self._whole_network()
+        try:
+            return self._run(lambda x: network(x, m), plane, (slice(None), slice(None)))
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            return None
+
+    def _whole_network(self) -> nn.Module:
+        """The conditioned network on the device, made once."""
+        if self._unfolded is None:
+            network = copy.deepcopy(self.package.network).eval().requires_grad_(False)
+            self._unfolded = network.to(  # type: ignore[call-overload]
+                self.device, memory_format=torch.channels_last
+            )
+        return self._unfolded
 
     def _in_tiles_that_fit(
         self,
@@ -158,7 +193,10 @@ class Predictor:
         return out
 
     def _run(
-        self, network: nn.Module, plane: NDArray[np.float32], read: tuple[slice, slice]
+        self,
+        network: Callable[[Tensor], Tensor],
+        plane: NDArray[np.float32],
+        read: tuple[slice, slice],
     ) -> NDArray[np.float32]:
         x = self._tensor(np.ascontiguousarray(plane[(slice(None), *read)]))
         with torch.inference_mode():
@@ -198,27 +236,6 @@ class Predictor:
                 got=f"an array of shape {image.shape}, axes (C, Y, X)",
                 way_out="Choose the channels to use, or a model trained for them",
             )
-
-
-def thinned(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The plane on which gates are computed: itself, or a regular grid of its blocks if large.
-
-    Depends on the plane alone, never on the tiling. Blocks of 256 px are spread evenly.
-    """
-    block = 256
-    if max(plane.shape[-2:]) <= _LARGEST_GATE_PLANE_PX:
-        return plane
-    rows, columns = (_block_starts(size, block) for size in plane.shape[-2:])
-    lines = [
-        np.concatenate([plane[:, y : y + block, x : x + block] for x in columns], axis=2)
-        for y in rows
-    ]
-    return np.ascontiguousarray(np.concatenate(lines, axis=1))
-
-
-def _block_starts(size: int, block: int) -> list[int]:
-    count = min(_LARGEST_GATE_PLANE_PX // block, max(1, size // block))
-    return [round(i) for i in np.linspace(0, max(size - block, 0), count)]
 
 
 def _pad(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
