@@ -9,9 +9,9 @@ from typing import Any
 from napari_metaseg.acquisition.record import AcquisitionRecord
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.protocol import ImageSource
+from napari_metaseg.plugin.colours import channel_colours
 
 LayerTuple = tuple[Any, dict[str, Any], str]
-_COLOURS = ("gray", "green", "magenta", "cyan", "yellow", "red", "blue")
 ENDINGS = (
     *(".tif", ".tiff", ".btf", ".lsm", ".stk", ".png", ".jpg", ".jpeg"),
     *(".nd2", ".lif", ".czi"),
@@ -107,17 +107,14 @@ def source_layers(source: ImageSource, name: str = "") -> list[LayerTuple]:
     name = name or source.name
     if "C" not in source.axes or source.size("C") == 1:
         return [_layer(source, name, 0, {})]
-    channels = range(source.size("C"))
-    return [_layer(source, _channel_name(source, name, c), c, _look(c)) for c in channels]
+    colours = channel_colours(source.record, source.size("C"))
+    looks = [{"colormap": colour, "blending": "additive"} for colour in colours]
+    return [_layer(source, _channel_name(source, name, c), c, o) for c, o in enumerate(looks)]
 
 
 def _channel_name(source: ImageSource, name: str, channel: int) -> str:
     own = source.record.channel(channel).name or f"channel {channel}"
     return f"{name} · {own}"
-
-
-def _look(channel: int) -> dict[str, Any]:
-    return {"colormap": _COLOURS[(channel + 1) % len(_COLOURS)], "blending": "additive"}
 
 
 def _layer(source: ImageSource, name: str, channel: int, look: dict[str, Any]) -> LayerTuple:
