@@ -80,10 +80,15 @@ def reading_tiff(path: Path) -> Iterator[None]:
         ) from error
 
 
+def holds(file_bytes: int, pixel_bytes: float) -> bool:
+    """Whether that many bytes of pixels, compressed or not, can be in a TIFF of that size."""
+    return pixel_bytes <= max(_LARGE_BYTES, _MOST_COMPRESSED * file_bytes)
+
+
 def _check_size(page: Any, size: int) -> None:
     """Raise `ValueError` for pixels that cannot be in a file of `size` bytes."""
     ends = (a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=False))
     if max(ends, default=0) > size:
         raise ValueError("pixels beyond the end of the file")
-    if page.nbytes > max(_LARGE_BYTES, _MOST_COMPRESSED * size):
+    if not holds(size, page.nbytes):
         raise ValueError(f"a page of {page.nbytes} bytes in a file of {size}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -222,3 +223,62 @@ def test_bytes_flipped_in_the_structure_never_crash_the_reader(tmp_path):
                     image.plane()
         except InputError:
             pass
+
+
+def described(sizes: str, inside: str = "<TiffData/>", around: str = "") -> str:
+    """OME-XML of one image of those sizes."""
+    return (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" {sizes}>{inside}</Pixels>'
+        f"</Image>{around}</OME>"
+    )
+
+
+SMALL = 'SizeX="8" SizeY="8" SizeZ="1" SizeC="1" SizeT="1"'
+MODULO = (
+    '<StructuredAnnotations><XMLAnnotation ID="A:0" Namespace="ome/modulo"><Value><Modulo>'
+    '<ModuloAlongZ Type="lifetime" Start="0" End="9e8" Step="1"/></Modulo></Value></XMLAnnotation>'
+    "</StructuredAnnotations>"
+)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        described(SMALL.replace('SizeC="1"', 'SizeC="99999999"')),
+        described(SMALL.replace('SizeZ="1"', 'SizeZ="999999999"')),
+        described(SMALL.replace('SizeX="8"', 'SizeX="2147483647"')),
+        described(SMALL, '<TiffData PlaneCount="300000000"/>'),
+        described(SMALL, around=MODULO),
+    ],
+)
+def test_a_small_file_that_promises_billions_is_refused_before_room_is_made(tmp_path, xml):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint16), description=xml, metadata=None)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="promises more than the file can hold"):
+            open_images(path)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_document_type_in_a_description_is_refused(tmp_path, mark):
+    entity = mark + '<!DOCTYPE a [<!ENTITY a "aaaa">]>'
+    path = tmp_path / "a.ome.tif"
+    xml = (entity + described(SMALL)).encode()
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint16), description=xml, metadata=None)
+    with pytest.raises(InputError, match="DOCTYPE"):
+        open_images(path)
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "3"])
+def test_ome_xml_that_does_not_fit_the_pixels_is_told(tmp_path, size):
+    path = tmp_path / "a.ome.tif"
+    xml = described(SMALL.replace('SizeX="8"', f'SizeX="{size}"'))
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint16), description=xml, metadata=None)
+    (image,) = open_images(path)
+    assert image.shape == (8, 8)
+    assert any("does not fit the pixels" in c.message for c in image.record.reported)

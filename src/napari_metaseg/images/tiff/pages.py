@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.page_file import holds
 from napari_metaseg.images.tiff.structure import OpenedTiff, damaged, truncated
-
-_LARGE_BYTES = 1 << 28
-_MOST_COMPRESSED = 2000
-"""No codec of TIFF makes pixels smaller than this; a file that claims so is damaged."""
 
 
 class Pages(Protocol):
@@ -110,5 +107,5 @@ def _check(opened: OpenedTiff, page: Any) -> None:
     size = page.parent.filehandle.size
     if max(ends, default=0) > size:
         raise truncated(opened.path, "pixels beyond the end of the file")
-    if page.nbytes > max(_LARGE_BYTES, _MOST_COMPRESSED * size):
+    if not holds(size, page.nbytes):
         raise damaged(opened.path, f"a page of {page.nbytes} bytes in a file of {size}")

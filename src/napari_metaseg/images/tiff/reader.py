@@ -18,6 +18,7 @@ from napari_metaseg.images.protocol import ImageSource, PlanewiseImage, plain_st
 from napari_metaseg.images.tiff.layout import Layout, plan_layout
 from napari_metaseg.images.tiff.pages import LinkedPages, Pages, listed_pages
 from napari_metaseg.images.tiff.plain_ome import PlainSeries, plan_plain_ome
+from napari_metaseg.images.tiff.promise import check_promise
 from napari_metaseg.images.tiff.record import series_record
 from napari_metaseg.images.tiff.structure import (
     OpenedTiff,
@@ -94,6 +95,7 @@ def open_tiff(path: Path) -> tuple[ImageSource, ...]:
         images = open_set(path, xml)
         if images is not None:
             return images
+        check_promise(opened, xml)
         series = [s for s in opened.tiff.series if s.ndim >= 2]
         if not series:
             raise damaged(path, "no image in it")

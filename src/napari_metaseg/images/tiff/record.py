@@ -34,7 +34,7 @@ def series_record(
     """What the file says of series `index` of `count`, with a notice for what had to be guessed."""
     record = _read(tiff, series, layout, index, count)
     record = replace(record, channels=_as_many(record.channels, layout))
-    notices = _guess_notices(layout) + _unread_notices(tiff)
+    notices = _guess_notices(layout) + _unread_notices(tiff) + _unfitting_notices(tiff, series)
     return replace(record, reported=record.reported + notices)
 
 
@@ -113,3 +113,10 @@ def _unread_notices(tiff: Any) -> tuple[Conflict, ...]:
         Conflict((), f"the file also holds {vendor} metadata, which are not read")
         for vendor in dict.fromkeys(vendors)
     )
+
+
+def _unfitting_notices(tiff: Any, series: Any) -> tuple[Conflict, ...]:
+    """Say so where tifffile could not follow the sizes that the OME-XML states."""
+    if not (tiff.is_ome and getattr(series, "kind", "ome") != "ome"):
+        return ()
+    return (Conflict((), "the OME-XML does not fit the pixels; the axes are those of the pages"),)

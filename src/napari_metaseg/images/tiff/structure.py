@@ -112,7 +112,7 @@ def check_tags(opened: OpenedTiff) -> None:
 def check_description(opened: OpenedTiff) -> None:
     """Raise for XML that declares entities: tifffile would write them out, however long."""
     text = str(opened.tiff.pages.first.description)
-    if text.lstrip().startswith("<") and "<!DOCTYPE" in text:
+    if text.lstrip("\ufeff \t\r\n").startswith("<") and "<!DOCTYPE" in text:
         raise InputError(
             f"cannot open {opened.path}",
             got="metadata with a document type (DOCTYPE), which no microscope writes",
