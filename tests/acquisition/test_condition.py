@@ -98,6 +98,38 @@ def test_what_a_person_states_wins_and_the_conflict_shows():
     assert conflicts(stated)[0].message == "stated as 20.0, the file says 40.0"
 
 
+@pytest.mark.parametrize(
+    ("state", "messages"),
+    [
+        (lambda r: r.declare({"lens_na": 0.5}), ["stated as 0.5, the file says 0.75"]),
+        (lambda r: r.declare({"lens_na": 0.751}), []),
+        (
+            lambda r: r.declare_channel(0, {"exposure_time_ms": 99.0}),
+            ["of channel 0 stated as 99.0, the file says 10.0"],
+        ),
+        (
+            lambda r: r.declare_channel(0, {"modality": "DIC"}),
+            ["of channel 0 stated as DIC, the file says fluorescence"],
+        ),
+        (
+            lambda r: r.declare_plane((0, 0, 0), {"exposure_ms": 99.0}).declare_plane(
+                (0, 1, 0), {"exposure_ms": 99.0}
+            ),
+            ["planes of channel 0 stated as 99.0, the file says 12.0"],
+        ),
+        (
+            lambda r: r.declare_plane((0, 1, 0), {"position_z_um": 5.0}),
+            ["planes of channel 0 stated as 5.0, the file says 2.0"],
+        ),
+    ],
+)
+def test_every_statement_that_differs_from_the_file_shows(state, messages):
+    planes = [PlaneRecord(0, z, 0, 1.0 + z, 12.0) for z in range(2)]
+    channel = {"exposure_time_ms": 10.0, "contrast_method": "Fluorescence"}
+    stated = state(record(planes, channel, lens_na=0.75))
+    assert [conflict.message for conflict in conflicts(stated)] == messages
+
+
 def test_a_statement_within_one_percent_is_no_conflict():
     close = record(pixel_size_x_um=0.2004, pixel_size_y_um=0.2004).declare({"pixel_size_um": 0.2})
     assert conflicts(close) == ()

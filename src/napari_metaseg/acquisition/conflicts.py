@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from napari_metaseg.acquisition.condition import derive_condition
-from napari_metaseg.acquisition.record import MISSING, AcquisitionRecord, Conflict, Field, Value
+from napari_metaseg.acquisition.record import (
+    MISSING,
+    AcquisitionRecord,
+    ChannelRecord,
+    Conflict,
+    Field,
+    PlaneRecord,
+    Value,
+)
 from napari_metaseg.acquisition.vocabulary import SCANNING_MODES
 
 _PLAUSIBLE_CAMERA_PIXEL_UM = (2.5, 25.0)
@@ -57,13 +68,42 @@ def _exposure_conflicts(record: AcquisitionRecord) -> list[Conflict]:
 
 
 def _declared_conflicts(record: AcquisitionRecord) -> list[Conflict]:
-    from_file = derive_condition(AcquisitionRecord(record.fields, record.channels, record.planes))
+    """What was stated of the image, of a channel or of planes and differs from the file."""
+    channels = tuple(ChannelRecord(channel.name, channel.fields) for channel in record.channels)
+    bare = AcquisitionRecord(record.fields, channels, record.planes)
+    found = _differences("", record.declared, {**bare.fields, **derive_condition(bare)})
+    for c, channel in enumerate(record.channels):
+        if channel.declared:
+            told = {**channel.fields, **derive_condition(bare, c)}
+            found += _differences(_of_channel(channel, c), channel.declared, told)
+    for plane in record.planes:
+        if plane.declared:
+            about = f"planes {_of_channel(record.channel(plane.c), plane.c)}"
+            found += _differences(about, plane.declared, _told_of_plane(bare, plane))
+    return list(dict.fromkeys(found))  # once for all planes of one kind
+
+
+def _of_channel(channel: ChannelRecord, c: int) -> str:
+    return f"of channel {channel.name!r} " if channel.name else f"of channel {c} "
+
+
+def _told_of_plane(bare: AcquisitionRecord, plane: PlaneRecord) -> dict[str, Field]:
+    """What the file says of one plane."""
+    alone = replace(plane, declared={})
+    here = replace(bare, planes=(alone,))
+    own = {n: Field(getattr(plane, n), "file") for n in ("position_z_um", "exposure_time_ms")}
+    return {**own, **derive_condition(here, plane.c, plane.z, plane.t)}
+
+
+def _differences(
+    about: str, declared: Mapping[str, Field], told: Mapping[str, Field]
+) -> list[Conflict]:
     found = []
-    for name, stated in record.declared.items():
-        other = from_file.get(name, MISSING)
+    for name, stated in declared.items():
+        other = told.get(name, MISSING)
         if other.source != "file" or other.value is None or _agree(stated.value, other.value):
             continue
-        message = f"stated as {stated.value}, the file says {other.value}"
+        message = f"{about}stated as {stated.value}, the file says {other.value}"
         found.append(Conflict((name,), message))
     return found
 

@@ -25,7 +25,8 @@ it, fill in what is missing, and train with it.
 
 Masks are matched by a path relative to the image's folder or to FOLDER, with * and ? and {stem},
 {name}, {parent}, {scene}, {well}, {field}. Without --labels the usual names are tried: the image's
-with _labels, _mask, _masks or _classes, or the same name in a folder labels or masks beside it.
+with _labels, _mask, _masks or _classes, or the same name in a folder labels or masks beside it, or
+the labels within an OME-Zarr.
 
 Several channels: fill the column 'channel' with a number from 0 or a name, or several joined by ;.
 """
@@ -115,6 +116,7 @@ def _summary(images: Sequence[FolderImage], columns: Sequence[str]) -> Iterator[
     if doubtful:
         yield f"{len(doubtful)} image(s) say what cannot hold together:"
     for image in doubtful[:_SHOWN]:
-        yield f"  {image.row.name}: {image.conflicts[0].message}"
+        about = "".join(f"{name}: " for name in image.conflicts[0].fields[:1])
+        yield f"  {image.row.name}: {about}{image.conflicts[0].message}"
     if len(doubtful) > _SHOWN:
         yield f"  … and {len(doubtful) - _SHOWN} more ('metaseg info' shows each)"
