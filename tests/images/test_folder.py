@@ -108,6 +108,13 @@ def test_a_folder_without_images_is_refused_with_the_way_out(tmp_path, content):
         list(cohort_rows(tmp_path))
 
 
+def test_a_link_to_nowhere_is_named(tmp_path):
+    write(tmp_path / "a.tif")
+    (tmp_path / "b.tif").symlink_to(tmp_path / "moved.tif")
+    assert names(tmp_path) == ["a.tif"]
+    assert "b.tif: got no such file" in notices(tmp_path)[0]
+
+
 def test_what_is_no_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="no folder at"):
         list(cohort_rows(tmp_path / "none"))
@@ -168,6 +175,28 @@ def test_characters_that_mean_something_in_a_pattern_are_themselves_in_names(tmp
     write(tmp_path / "a[1]_mask.tif")
     assert masks(tmp_path, "{stem}_mask.tif")["a[1].tif"] == "a[1]_mask.tif"
     assert masks(tmp_path)["a[1].tif"] == "a[1]_mask.tif"
+
+
+def test_capitals_in_a_mask_s_name_do_not_matter(tmp_path):
+    write(tmp_path / "A.OME.TIF")
+    write(tmp_path / "A_MASK.TIF")
+    write(tmp_path / "b.tif")
+    write(tmp_path / "b_Mask.tif")
+    write(tmp_path / "b_mask.tif")
+    assert masks(tmp_path) == {"A.OME.TIF": "A_MASK.TIF", "b.tif": "b_mask.tif"}
+
+
+def test_the_labels_within_an_ome_zarr_are_its_mask(tmp_path):
+    pytest.importorskip("ome_zarr")
+    from napari_metaseg.images.zarr.write import write_zarr_image, write_zarr_labels
+
+    image = tmp_path / "a.ome.zarr"
+    write_zarr_image(image, np.zeros((4, 5), np.uint8), "YX", AcquisitionRecord())
+    assert masks(tmp_path) == {"a.ome.zarr": None}
+    write_zarr_labels(image, "nuclei", np.zeros((4, 5), np.uint32), "YX", None)
+    assert masks(tmp_path) == {"a.ome.zarr": "a.ome.zarr/labels/nuclei"}
+    write_zarr_labels(image, "cells", np.zeros((4, 5), np.uint32), "YX", None)
+    assert "2 masks fit" in notices(tmp_path)[0]
 
 
 def test_several_masks_for_one_image_are_told_and_none_is_taken(tmp_path):

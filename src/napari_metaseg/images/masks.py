@@ -70,7 +70,8 @@ class MaskFinder:
         if self.pattern:
             found = dict.fromkeys(self._matches(path, self.pattern.format(**filled)))
             return tuple(found)
-        return next(filter(None, (self._named(path, *where) for where in _usual(path))), ())
+        usual = (self._named(path, *where) for where in _usual(path))
+        return next(filter(None, usual), None) or _own_labels(path)
 
     def _matches(self, path: Path, pattern: str) -> Iterator[Path]:
         for folder in dict.fromkeys((path.parent, self.root)):
@@ -80,16 +81,23 @@ class MaskFinder:
     def _named(self, path: Path, folder: Path, stem: str) -> tuple[Path, ...]:
         if folder not in self._stems:
             self._stems[folder] = _by_stem(folder)
-        return tuple(p for p in self._stems[folder].get(stem, ()) if not _same(p, path))
+        alike = [p for p in self._stems[folder].get(stem.casefold(), ()) if not _same(p, path)]
+        return tuple(p for p in alike if plain_stem(p) == stem) or tuple(alike)
 
 
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
-    """The images of a folder by their stem: looked at once, for folders of many thousands."""
+    """The images of a folder by their stem in small letters: looked at once, as they are many."""
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.lower().endswith((*_IMAGE_SUFFIXES, ".zarr")):
-            found.setdefault(plain_stem(path), []).append(path)
+            found.setdefault(plain_stem(path).casefold(), []).append(path)
     return found
+
+
+def _own_labels(path: Path) -> tuple[Path, ...]:
+    """The labels within an OME-Zarr image."""
+    folder = path / "labels"
+    return tuple(sorted(p for p in folder.iterdir() if p.is_dir())) if folder.is_dir() else ()
 
 
 def kind_of(mask: Path) -> LabelKind:

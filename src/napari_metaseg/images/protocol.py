@@ -24,7 +24,7 @@ def numbering_axes(axes: str) -> str:
 
 def plain_stem(path: Path) -> str:
     """The file's name without ".tif", ".png" and the like, and without ".ome" before it."""
-    return path.stem.removesuffix(".ome")
+    return path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
 
 
 @dataclass(frozen=True)

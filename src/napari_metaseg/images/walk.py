@@ -62,7 +62,7 @@ def _look_through(folder: Path, found: Walk, seen: set[Path]) -> None:
         return
     seen.add(folder.resolve())
     entries = _entries(folder, found)
-    if any(path.name == _PACKAGE for path in entries):
+    if not entries or any(path.name == _PACKAGE for path in entries):
         return
     kind = folder_index(folder)
     if kind == "zarr":
@@ -73,7 +73,7 @@ def _look_through(folder: Path, found: Walk, seen: set[Path]) -> None:
     for path in entries:
         if path.is_dir():
             _look_through(path, found, seen)
-        elif path.is_file():
+        elif path.is_file() or not path.exists():  # a link to nowhere is told, not passed over
             _sort_in(path, found, is_plate=kind is not None)
 
 

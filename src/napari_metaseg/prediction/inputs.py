@@ -53,7 +53,7 @@ def _images_in(folder: Path) -> Iterator[Path]:
 def stem_of(path: Path) -> str:
     """The file name without its endings: `a.ome.tif` is `a`."""
     name = path.name
-    for ending in (".ome.tiff", ".ome.tif", path.suffix):
+    for ending in (".ome.tiff", ".ome.tif", ".ome.zarr", path.suffix):
         if ending and name.lower().endswith(ending.lower()):
             return name[: -len(ending)]
     return name
