@@ -414,6 +414,11 @@ def test_the_image_itself_is_never_the_copy(vendor, tmp_path):
     assert vendor.read_bytes() == before
 
 
+def test_an_index_that_tells_no_size_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no pixels to copy"):
+        copy(Foreign(tmp_path, "C", (4,)), tmp_path / "copy.ome.tif")
+
+
 def test_64_bit_numbers_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such pixels"):
         copy(Foreign(tmp_path, "YX", (4, 5), "u8"), tmp_path / "copy.ome.tif")

@@ -40,8 +40,8 @@ def save_copy(
 
     Holds one plane in memory at a time and yields after each. BigTIFF where the pixels may not fit
     into 4 GiB. A cancel, a crash or a full disk leaves `out` as it was.
-    Raises `InputError` for pixels that OME-TIFF cannot hold and where `out` is the source itself;
-    `Cancelled` once `token` is set.
+    Raises `InputError` for pixels that OME-TIFF cannot hold or that are not there, and where `out`
+    is the source itself; `Cancelled` once `token` is set.
     """
     _check_target(source, out)
     document = _document(source, without_notices(record))
@@ -94,6 +94,8 @@ def _check_target(source: ImageSource, out: Path) -> None:
         raise InputError(
             f"a copy cannot take the place of the image {out}", way_out="Give another name"
         )
+    if "X" not in source.axes:
+        raise InputError(f"{source.name} has no pixels to copy", got="an index without its files")
     widest = 8 if source.dtype.kind == "f" else 4
     if source.dtype.kind not in "uif" or not 1 <= source.dtype.itemsize <= widest:
         raise InputError(
