@@ -105,21 +105,21 @@ def test_what_a_person_states_wins_and_the_conflict_shows():
         (lambda r: r.declare({"lens_na": 0.751}), []),
         (
             lambda r: r.declare_channel(0, {"exposure_time_ms": 99.0}),
-            ["of channel 0 stated as 99.0, the file says 10.0"],
+            ["stated as 99.0 for channel 0, the file says 10.0"],
         ),
         (
             lambda r: r.declare_channel(0, {"modality": "DIC"}),
-            ["of channel 0 stated as DIC, the file says fluorescence"],
+            ["stated as DIC for channel 0, the file says fluorescence"],
         ),
         (
             lambda r: r.declare_plane((0, 0, 0), {"exposure_ms": 99.0}).declare_plane(
                 (0, 1, 0), {"exposure_ms": 99.0}
             ),
-            ["planes of channel 0 stated as 99.0, the file says 12.0"],
+            ["stated as 99.0 for planes of channel 0, the file says 12.0"],
         ),
         (
             lambda r: r.declare_plane((0, 1, 0), {"position_z_um": 5.0}),
-            ["planes of channel 0 stated as 5.0, the file says 2.0"],
+            ["stated as 5.0 for planes of channel 0, the file says 2.0"],
         ),
     ],
 )

@@ -75,16 +75,16 @@ def _declared_conflicts(record: AcquisitionRecord) -> list[Conflict]:
     for c, channel in enumerate(record.channels):
         if channel.declared:
             told = {**channel.fields, **derive_condition(bare, c)}
-            found += _differences(_of_channel(channel, c), channel.declared, told)
+            found += _differences(f" for {_name(channel, c)}", channel.declared, told)
     for plane in record.planes:
         if plane.declared:
-            about = f"planes {_of_channel(record.channel(plane.c), plane.c)}"
+            about = f" for planes of {_name(record.channel(plane.c), plane.c)}"
             found += _differences(about, plane.declared, _told_of_plane(bare, plane))
     return list(dict.fromkeys(found))  # once for all planes of one kind
 
 
-def _of_channel(channel: ChannelRecord, c: int) -> str:
-    return f"of channel {channel.name!r} " if channel.name else f"of channel {c} "
+def _name(channel: ChannelRecord, c: int) -> str:
+    return f"channel {channel.name!r}" if channel.name else f"channel {c}"
 
 
 def _told_of_plane(bare: AcquisitionRecord, plane: PlaneRecord) -> dict[str, Field]:
@@ -103,7 +103,7 @@ def _differences(
         other = told.get(name, MISSING)
         if other.source != "file" or other.value is None or _agree(stated.value, other.value):
             continue
-        message = f"{about}stated as {stated.value}, the file says {other.value}"
+        message = f"stated as {stated.value}{about}, the file says {other.value}"
         found.append(Conflict((name,), message))
     return found
 

@@ -157,7 +157,10 @@ def test_a_conflict_is_marked_on_the_fields_that_it_is_about(panel, add_stack):
 def test_what_is_said_of_a_channel_against_the_file_is_a_conflict_too(panel, add_stack):
     add_stack()
     panel.edit("modality", "DIC")
-    assert panel.rows["modality"].conflict == "you say DIC, the file says fluorescence."
+    assert (
+        panel.rows["modality"].conflict
+        == "you say DIC for channel 'DAPI', the file says fluorescence."
+    )
 
 
 def test_edits_are_saved_beside_the_image_and_the_mark_goes(panel, opened):
