@@ -111,6 +111,16 @@ def test_a_file_does_not_replace_a_folder_nor_the_reverse(tmp_path):
     assert names(tmp_path) == ["file", "folder"]
 
 
+def test_a_name_as_long_as_names_can_be_is_written_and_a_longer_one_refused(tmp_path):
+    longest = tmp_path / ("顕" * 83 + ".ome.x")
+    with atomic_path(longest) as temporary:
+        temporary.write_text("new")
+    assert longest.read_text() == "new"
+    for write in (atomic_path, atomic_folder):
+        with pytest.raises(InputError, match="more than 255 bytes"), write(tmp_path / ("n" * 256)):
+            pass
+
+
 def test_where_nothing_can_be_written_it_says_so(tmp_path):
     (tmp_path / "file").touch()
     for make in (atomic_path, atomic_folder):

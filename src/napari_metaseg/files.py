@@ -12,6 +12,9 @@ from pathlib import Path
 
 from napari_metaseg.errors import InputError
 
+_LONGEST_NAME = 255
+"""Bytes that a name may have on the file systems of Linux, macOS and Windows."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -19,6 +22,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     It takes the permissions of the file whose place it takes.
     """
+    _check_name(path)
     if path.is_dir():
         raise InputError(f"cannot write the file {path}", got="a folder of that name")
     temporary = _make_beside(path)
@@ -39,6 +43,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     A folder already at `path` is replaced only then, whatever is in it: callers make sure that it
     is theirs. Raises `InputError` where `path` is a file or cannot be written.
     """
+    _check_name(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"cannot write the folder {path}", got="a file of that name")
     temporary = _make_beside(path, folder=True)
@@ -69,7 +74,7 @@ def _take_place(new: Path, path: Path) -> None:
 def _make_beside(path: Path, *, folder: bool = False) -> Path:
     """A new, hidden file or folder in the folder of `path`, so that renaming it is one step."""
     _make_parent(path)
-    prefix = f".{path.name[:100]}."
+    prefix = f".{path.name[:20]}."  # a character may take four bytes, a name has 255
     try:
         if folder:
             return Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
@@ -82,6 +87,15 @@ def _make_beside(path: Path, *, folder: bool = False) -> Path:
         ) from None
     os.close(handle)
     return Path(name)
+
+
+def _check_name(path: Path) -> None:
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise InputError(
+            f"cannot write {path.name[:40]}…",
+            got="a name of more than 255 bytes",
+            way_out="Give the image a shorter name",
+        )
 
 
 def _make_parent(path: Path) -> None:

@@ -48,6 +48,15 @@ def test_a_bad_file_is_one_line_and_the_others_are_shown(image, tmp_path, capsys
     assert not option or len(json.loads(out)) == 1
 
 
+def test_names_of_any_length_are_no_end(image, tmp_path, capsys):
+    longest = tmp_path / ("n" * 247 + ".ome.tif")
+    image.rename(longest)
+    assert main(["info", str(tmp_path / ("x" * 300)), str(longest)]) == 2
+    printed = capsys.readouterr()
+    assert "File name too long" in printed.err
+    assert "magnification" in printed.out
+
+
 def test_help_says_what_can_be_read(capsys):
     assert main(["info", "--help"]) == 0
     assert "OME-TIFF and other TIFF, OME-Zarr, ND2, CZI, LIF" in capsys.readouterr().out

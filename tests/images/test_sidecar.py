@@ -131,6 +131,13 @@ def test_a_folder_s_sidecar_lies_beside_it(tmp_path):
     assert list(folder.iterdir()) == []
 
 
+def test_a_name_too_long_for_a_sidecar_is_said_when_one_is_written(image):
+    longest = image.rename(image.with_name("n" * 247 + ".ome.tif"))
+    assert not statements_of(open_image(longest).record)
+    with pytest.raises(InputError, match="shorter name"):
+        write_sidecar(longest, {open_image(longest).name: STATED})
+
+
 def test_what_the_image_does_not_have_is_left_out_and_told(image):
     far = Statements({}, {9_999_999: {"task": "x"}}, {(0, 0, 7): {"task": "x"}})
     write_sidecar(image, {"field": far})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from napari_metaseg.errors import InputError
@@ -47,7 +48,7 @@ def recognise(path: Path) -> str:
     "foreign" is a format that an installed library may read. Raises `InputError` for a path that
     is missing, empty, unreadable, or of a format that nothing here reads.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - what may not be looked at is refused below, by name
         return _recognise_folder(path)
     head = _read_head(path)
     index = text_index(path, head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -71,9 +72,9 @@ def _look_through(folder: Path, found: Walk, seen: set[Path]) -> None:
     if kind is not None:
         found.indexes.append(folder)
     for path in entries:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - False where it may not be looked at
             _look_through(path, found, seen)
-        elif path.is_file() or not path.exists():  # a link to nowhere is told, not passed over
+        elif os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113 - as above
             _sort_in(path, found, is_plate=kind is not None)
 
 
