@@ -144,6 +144,15 @@ def test_inputs_may_be_files_folders_patterns_and_tables(stack, tmp_path):
         resolve_inputs([str(tmp_path)])
 
 
+def test_an_ome_zarr_is_an_image_and_not_a_folder_of_images(tmp_path):
+    image = tmp_path / "in" / "a.ome.zarr"
+    image.mkdir(parents=True)
+    (image / "zarr.json").write_text("{}")
+    for text in (image, image.parent, image.parent / "*.zarr"):
+        assert [r.image for r in resolve_inputs([str(text)])] == [image]
+    assert result_stems(resolve_inputs([str(image)])) == ["a"]
+
+
 def test_equal_stems_take_their_folders_name(tmp_path):
     from napari_metaseg.acquisition.cohort import CohortRow
 

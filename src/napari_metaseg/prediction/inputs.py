@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_metaseg.acquisition.cohort import CohortRow, read_cohort
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.indexes import folder_index
 
 _IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".nd2", ".lif", ".czi")
 _TABLE_SUFFIXES = (".csv", ".parquet")
@@ -31,6 +32,8 @@ def _rows(text: str, extra_fields: Sequence[str]) -> list[CohortRow]:
         if path.suffix.lower() in _TABLE_SUFFIXES:
             return list(read_cohort(path, extra_fields=extra_fields))
         return [CohortRow(image=path)]
+    if _is_store(path):
+        return [CohortRow(image=path)]
     if path.is_dir():
         found, what = sorted(_images_in(path)), f"the folder {text} holds no images"
     else:
@@ -39,12 +42,17 @@ def _rows(text: str, extra_fields: Sequence[str]) -> list[CohortRow]:
     if not found:
         endings = ", ".join(_IMAGE_SUFFIXES)
         raise InputError(what, way_out=f"Give an image ({endings}), a folder, a pattern or a table")
-    return [CohortRow(image=p) for p in found if p.is_file()]
+    return [CohortRow(image=p) for p in found if p.is_file() or _is_store(p)]
+
+
+def _is_store(path: Path) -> bool:
+    """Whether a folder is an image itself: an OME-Zarr."""
+    return path.is_dir() and folder_index(path) == "zarr"
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if path.suffix.lower() not in _IMAGE_SUFFIXES or not path.is_file():
+        if not (path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file()) and not _is_store(path):
             continue
         if not stem_of(path).endswith(_RESULT_ENDINGS):
             yield path
