@@ -96,11 +96,11 @@ def test_each_scene_gets_its_own(tmp_path):
 def test_images_of_one_name_are_told_apart(tmp_path):
     path = tmp_path / "two.tif"
     with tifffile.TiffWriter(path, ome=True) as writer:
-        for side in (5, 6):
-            writer.write(np.zeros((4, side), np.uint8), metadata={"Name": "same"})
-    assert [image.name for image in open_images(path)] == ["same", "same (2)"]
-    write_sidecar(path, {"same (2)": Statements({"magnification": 60.0})})
-    assert [bool(statements_of(i.record)) for i in open_images(path)] == [False, True]
+        for side, name in ((5, "same"), (6, "same"), (7, "same (2)")):
+            writer.write(np.zeros((4, side), np.uint8), metadata={"Name": name})
+    assert [image.name for image in open_images(path)] == ["same", "same (3)", "same (2)"]
+    write_sidecar(path, {"same (3)": Statements({"magnification": 60.0})})
+    assert [bool(statements_of(i.record)) for i in open_images(path)] == [False, True, False]
 
 
 def test_file_and_sidecar_moved_together_keep_working(image, tmp_path):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from napari_metaseg.acquisition.record import AcquisitionRecord, Conflict
@@ -40,11 +40,13 @@ def without_notices(record: AcquisitionRecord) -> AcquisitionRecord:
 
 def _name_apart(images: Sequence[ImageSource]) -> None:
     """Number images of one name: a statement must not reach the wrong one."""
-    counts, seen = Counter(i.name for i in images), Counter[str]()
+    taken, seen = {image.name for image in images}, set[str]()
     for image in images:
-        seen[image.name] += 1
-        if counts[image.name] > 1 and seen[image.name] > 1 and isinstance(image, PlanewiseImage):
-            image.name = f"{image.name} ({seen[image.name]})"
+        if image.name in seen and isinstance(image, PlanewiseImage):
+            numbered = (f"{image.name} ({number})" for number in count(2))
+            image.name = next(name for name in numbered if name not in taken)
+            taken.add(image.name)
+        seen.add(image.name)
 
 
 def _apply(path: Path, images: Sequence[PlanewiseImage]) -> None:

@@ -282,3 +282,14 @@ def test_ome_xml_that_does_not_fit_the_pixels_is_told(tmp_path, size):
     (image,) = open_images(path)
     assert image.shape == (8, 8)
     assert any("does not fit the pixels" in c.message for c in image.record.reported)
+
+
+def test_pages_that_the_ome_xml_does_not_speak_of_are_told(tmp_path):
+    path = tmp_path / "a.ome.tif"
+    xml, pixels = described(SMALL.replace('SizeZ="1"', 'SizeZ="3"')), np.zeros((5, 8, 8), np.uint16)
+    tifffile.imwrite(path, pixels, description=xml, metadata=None, photometric="minisblack")
+    image = open_image(path)
+    assert image.shape == (3, 8, 8)
+    assert [c.message for c in image.record.reported] == [
+        "the file holds 2 pages that its OME-XML does not speak of"
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_metaseg.acquisition.record import AcquisitionRecord
+from napari_metaseg.acquisition.record import AcquisitionRecord, Conflict
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.ome.fileset import open_set, report_companion
 from napari_metaseg.images.protocol import ImageSource, PlanewiseImage, plain_stem
@@ -100,7 +101,19 @@ def open_tiff(path: Path) -> tuple[ImageSource, ...]:
         if not series:
             raise damaged(path, "no image in it")
         alone = tuple(_open_series(opened, s, i, len(series)) for i, s in enumerate(series))
-        return report_companion(alone, xml)
+        return report_companion(_report_pages(alone, opened, series), xml)
+
+
+def _report_pages(
+    images: tuple[TiffImage, ...], opened: OpenedTiff, series: list[Any]
+) -> tuple[TiffImage, ...]:
+    """The images of an OME-TIFF, with a notice of pages that its OME-XML does not speak of."""
+    left = len(opened.tiff.pages) - sum(len(one.pages) for one in series if one.kind == "ome")
+    if left > 0 and all(one.kind == "ome" for one in series):
+        notice = Conflict((), f"the file holds {left} pages that its OME-XML does not speak of")
+        record = images[0].record
+        images[0].record = replace(record, reported=(*record.reported, notice))
+    return images
 
 
 def _open_series(opened: OpenedTiff, series: _Series, index: int, count: int) -> TiffImage:
