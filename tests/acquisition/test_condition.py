@@ -211,6 +211,27 @@ def test_in_focus_follows_from_the_offset_with_its_threshold_shown():
     assert fields[0].path == "|offset| at most 0.98 µm"
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"lens_na": 14.0}, "an NA of 14 is impossible at a refractive index of 1.8"),
+        (
+            {"lens_na": 1.2, "immersion": "Air"},
+            "an NA of 1.2 is impossible at a refractive index of 1",
+        ),
+        (
+            {"lens_na": 1.4, "refractive_index": 1.333},
+            "an NA of 1.4 is impossible at a refractive index of 1.333",
+        ),
+        ({"lens_na": 1.4, "refractive_index": 1.515}, None),
+        ({"lens_na": 1.0, "immersion": "Air"}, None),
+        ({"lens_na": 1.49}, None),
+    ],
+)
+def test_an_aperture_above_the_refractive_index_is_a_conflict(fields, message):
+    assert [c.message for c in conflicts(record(**fields))] == ([message] if message else [])
+
+
 def test_the_depth_of_field_is_wavelength_times_index_over_na_squared():
     assert depth_of_field_um(record(lens_na=0.5)) == pytest.approx(0.55 / 0.25)
     oil = record(lens_na=1.4, refractive_index=1.515)

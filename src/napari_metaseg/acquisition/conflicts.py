@@ -19,6 +19,8 @@ from napari_metaseg.acquisition.vocabulary import SCANNING_MODES
 
 _PLAUSIBLE_CAMERA_PIXEL_UM = (2.5, 25.0)
 _LONGEST_LIKELY_EXPOSURE_MS = 60_000.0
+_HIGHEST_INDEX = 1.8
+"""Of any immersion liquid (diiodomethane with sulphur, 1.78); NA = n sin α is below n."""
 
 
 def conflicts(record: AcquisitionRecord) -> tuple[Conflict, ...]:
@@ -26,6 +28,7 @@ def conflicts(record: AcquisitionRecord) -> tuple[Conflict, ...]:
     found = list(record.reported)
     found += _pixel_size_conflicts(record)
     found += _exposure_conflicts(record)
+    found += _aperture_conflicts(record)
     found += _declared_conflicts(record)
     return tuple(found)
 
@@ -65,6 +68,15 @@ def _exposure_conflicts(record: AcquisitionRecord) -> list[Conflict]:
         return []
     message = f"an exposure of {longest / 1000:g} s is unlikely; its unit may be wrong"
     return [Conflict(("exposure_ms",), message)]
+
+
+def _aperture_conflicts(record: AcquisitionRecord) -> list[Conflict]:
+    aperture, index = _number(record.get("lens_na")), _number(record.get("refractive_index"))
+    limit = index or (1.0 if record.get("immersion").value == "Air" else _HIGHEST_INDEX)
+    if aperture is None or aperture <= limit:
+        return []
+    message = f"an NA of {aperture:g} is impossible at a refractive index of {limit:g}"
+    return [Conflict(("lens_na",), message)]
 
 
 def _declared_conflicts(record: AcquisitionRecord) -> list[Conflict]:
