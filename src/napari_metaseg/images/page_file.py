@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_metaseg.errors import InputError
+from napari_metaseg.images.tiff.structure import DAMAGE, damaged
 
 _LARGE_BYTES = 1 << 28
 _MOST_COMPRESSED = 2000
@@ -54,30 +52,10 @@ def page_form(file: PlaneFile) -> tuple[tuple[int, ...], np.dtype[Any]]:
 @contextmanager
 def reading_tiff(path: Path) -> Iterator[None]:
     """Every complaint of tifffile and its codecs as one `InputError`."""
-    import tifffile
-
     try:
         yield
-    except (
-        tifffile.TiffFileError,
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        EOFError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        struct.error,
-        zlib.error,
-    ) as error:
-        raise InputError(
-            f"{path} is not a readable TIFF",
-            got=str(error).removeprefix("<tifffile.").strip() or type(error).__name__,
-            way_out="It may be truncated or damaged; copy or export the image again",
-        ) from error
+    except DAMAGE as error:
+        raise damaged(path, error) from error
 
 
 def holds(file_bytes: int, pixel_bytes: float) -> bool:

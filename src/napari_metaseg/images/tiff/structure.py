@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import struct
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,26 +13,13 @@ from pathlib import Path
 import tifffile
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.images import damage
 
 # Without a handler Python prints tifffile's log to stderr, beside the one line of our own error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-DAMAGE = (
-    tifffile.TiffFileError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-"""What tifffile and the codecs raise on damaged files, as found by cutting and flipping bytes."""
+DAMAGE: tuple[type[Exception], ...] = (*damage.DAMAGE, tifffile.TiffFileError)
+"""What tifffile and its codecs raise."""
 
 _BYTES_PER_TYPE = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """TIFF 6.0 and BigTIFF data types that take more than one byte."""

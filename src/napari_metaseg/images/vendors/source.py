@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.record import AcquisitionRecord
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.damage import DAMAGE
 from napari_metaseg.images.protocol import PlanewiseImage
-
-DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BufferError,
-    EOFError,
-    ET.ParseError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-"""What readers and codecs raise on damaged files, as found by cutting and flipping bytes."""
 
 _LARGEST_INFLATION = 1100
 """No lossless codec in use makes more bytes of one (deflate's limit is 1032)."""

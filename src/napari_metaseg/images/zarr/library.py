@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.images.damage import DAMAGE
 
 _WAY_OUT = "Install it: pip install 'napari-metaseg[zarr]'"
 
@@ -47,20 +46,7 @@ def reading_zarr(path: Path) -> Iterator[None]:
     """Every complaint of zarr and its codecs, as found by damaging files, as one `InputError`."""
     try:
         yield
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        EOFError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        struct.error,
-        zlib.error,
-    ) as error:
+    except DAMAGE as error:
         raise InputError(
             f"{path} is not readable as OME-Zarr",
             got=str(error).strip()[:300] or type(error).__name__,
