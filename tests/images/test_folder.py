@@ -249,6 +249,18 @@ def test_what_varies_over_time_is_left_empty(tmp_path):
     assert rows(tmp_path)[0].stated == {}
 
 
+def test_what_channels_do_not_share_is_left_to_the_channel_that_is_chosen(tmp_path):
+    channels = [{"exposure_time_ms": 20.0}, {"exposure_time_ms": 1000.0}]
+    for channel, contrast in zip(channels, ("DIC", "Fluorescence"), strict=True):
+        channel["contrast_method"] = contrast
+    record = AcquisitionRecord(
+        {"objective_nominal_magnification": Field(20.0, "file")},
+        tuple(ChannelRecord("", {n: Field(v, "file") for n, v in c.items()}) for c in channels),
+    )
+    write(tmp_path / "a.ome.tif", (2, 4, 5), "CYX", record)
+    assert rows(tmp_path)[0].stated == {"magnification": 20.0}
+
+
 def test_each_scene_is_a_row_and_the_file_their_group(tmp_path):
     with tifffile.TiffWriter(tmp_path / "two.tif", ome=True) as writer:
         for name in ("left", "right"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from napari_metaseg.acquisition.cohort import CohortRow
-from napari_metaseg.acquisition.condition import derive_condition
+from napari_metaseg.acquisition.condition import condition_values, derive_condition
 from napari_metaseg.acquisition.conflicts import conflicts
 from napari_metaseg.acquisition.record import AcquisitionRecord, Conflict, Value
 from napari_metaseg.errors import InputError
@@ -38,11 +39,11 @@ def cohort_rows(
     """Every image below a folder, in natural order, as a row of a cohort table; reads no pixels.
 
     One row per scene (of a plate: per field of a well, grouped by well); a channel is left to be
-    chosen. Conditions are filled in where they are known of the image as a whole; what varies from
-    plane to plane is left empty, for each plane's own value is read with it. Masks are found by
-    `MaskFinder` and are no rows of their own. A file that cannot be opened is told as a `Notice`.
-    Raises `InputError` for a path that is no folder, a pattern that cannot be one, and a folder in
-    which there is no image.
+    chosen. Conditions are filled in where they are known of the image as a whole; what varies
+    between channels or planes is left empty, for each plane's own value is read with it. Masks are
+    found by `MaskFinder` and are no rows of their own. A file that cannot be opened is told as a
+    `Notice`. Raises `InputError` for a path that is no folder, a pattern that cannot be one, and a
+    folder in which there is no image.
     """
     finder, found = MaskFinder(folder, labels_pattern), walk(folder)
     for error in found.refused:
@@ -129,14 +130,14 @@ def _row(
 
 
 def _known(image: ImageSource, record: AcquisitionRecord) -> dict[str, Value]:
-    """The condition of the image as a whole: what is the same at its first and last time."""
-    first = derive_condition(record)
-    last = derive_condition(record, t=image.size("T") - 1) if image.size("T") > 1 else first
-    return {
-        name: field.value
-        for name, field in first.items()
-        if field.value is not None and last[name].value == field.value
-    }
+    """The condition of the image as a whole: what all channels share, at the first and last time.
+
+    A cell overrules the file, so one channel's exposure must not stand there for another's.
+    """
+    times = {0, image.size("T") - 1}
+    places = product(range(image.size("C")), times)
+    first, *others = (condition_values(derive_condition(record, c, t=t)) for c, t in places)
+    return {n: v for n, v in first.items() if all(other.get(n) == v for other in others)}
 
 
 def _group(image: ImageSource, folder: Path) -> str:
