@@ -95,7 +95,7 @@ def test_what_a_person_states_wins_and_the_conflict_shows():
     stated = record(objective_nominal_magnification=40.0).declare({"magnification": 20.0})
     field = derive_condition(stated)["magnification"]
     assert (field.value, field.source) == (20.0, "user")
-    assert conflicts(stated)[0].message == "stated as 20.0, the file says 40.0"
+    assert conflicts(stated)[0].message == "stated as 20, the file says 40"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_a_person_states_wins_and_the_conflict_shows():
         (lambda r: r.declare({"lens_na": 0.751}), []),
         (
             lambda r: r.declare_channel(0, {"exposure_time_ms": 99.0}),
-            ["stated as 99.0 for channel 0, the file says 10.0"],
+            ["stated as 99 for channel 0, the file says 10"],
         ),
         (
             lambda r: r.declare_channel(0, {"modality": "DIC"}),
@@ -115,11 +115,11 @@ def test_what_a_person_states_wins_and_the_conflict_shows():
             lambda r: r.declare_plane((0, 0, 0), {"exposure_ms": 99.0}).declare_plane(
                 (0, 1, 0), {"exposure_ms": 99.0}
             ),
-            ["stated as 99.0 for planes of channel 0, the file says 12.0"],
+            ["stated as 99 for planes of channel 0, the file says 12"],
         ),
         (
             lambda r: r.declare_plane((0, 1, 0), {"position_z_um": 5.0}),
-            ["stated as 5.0 for planes of channel 0, the file says 2.0"],
+            ["stated as 5 for planes of channel 0, the file says 2"],
         ),
     ],
 )

@@ -7,9 +7,11 @@ import tifffile
 from pydantic import ValidationError
 
 from napari_metaseg.acquisition.record import AcquisitionRecord, ChannelRecord, Field, PlaneRecord
+from napari_metaseg.acquisition.statements import Statements
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken, Progress
 from napari_metaseg.images.open import open_image
+from napari_metaseg.images.sidecar import write_sidecar
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.prediction.inputs import resolve_inputs, result_stems, stem_of
 from napari_metaseg.prediction.job import predict_files
@@ -90,6 +92,36 @@ def test_a_stated_value_wins_over_the_file_and_changes_the_result(small_package,
     assert {m["magnification"] for m in told.metadata} == {40.0}
     images = [open_image(tmp_path / d / "stack_probability.ome.tif").plane() for d in "ab"]
     assert not np.array_equal(*images)
+    clash = "magnification: stated as 40, the file says 20"
+    assert clash in told.notices
+    assert not any("stated as" in notice for notice in plain.notices)
+
+
+def test_a_stated_value_against_a_sidecar_is_told(small_package, stack, tmp_path):
+    write_sidecar(stack, {"stack": Statements({"magnification": 10.0}, {}, {})})
+    (entry,), _ = run(small_package, tmp_path / "out", stack, stated={"magnification": 40.0})
+    sidecar = "stack.ome.tif.metaseg.json"
+    assert f"magnification: stated as 40, {sidecar} says 10" in entry.notices
+    (entry,), _ = run(small_package, tmp_path / "out", stack, stated={"magnification": 10.0})
+    assert not any("stated as" in notice for notice in entry.notices)
+
+
+def test_an_ome_zarr_gives_ome_zarrs(small_package, stack, tmp_path):
+    pytest.importorskip("ome_zarr", minversion="0.18", reason="the extra zarr is not installed")
+    from napari_metaseg.images.zarr.write import write_zarr_image
+
+    image = tmp_path / "in" / "stack.ome.zarr"
+    write_zarr_image(image, open_image(stack))
+    (entry,), _ = run(small_package, tmp_path / "out", image)
+    run(small_package, tmp_path / "tiff", stack)
+    assert entry.labels == "stack_labels.ome.zarr"
+    for kind in ("labels", "classes", "probability"):
+        made = open_image(tmp_path / "out" / f"stack_{kind}.ome.zarr")
+        same = open_image(tmp_path / "tiff" / f"stack_{kind}.ome.tif")
+        assert (made.axes, made.shape, made.dtype) == (same.axes, same.shape, same.dtype)
+        assert np.array_equal(made.plane(z=2, t=1), same.plane(z=2, t=1))
+        assert made.record.get("pixel_size_z_um").value == 2.0
+    run(small_package, tmp_path / "out", image)  # results of before are replaced
 
 
 def test_colour_images_are_segmented_on_their_luminance(small_package, tmp_path):
@@ -159,7 +191,25 @@ def test_equal_stems_take_their_folders_name(tmp_path):
     rows = [CohortRow(tmp_path / d / "a.tif") for d in ("x", "y")] + [CohortRow(tmp_path / "b.png")]
     assert result_stems(rows) == ["x_a", "y_a", "b"]
     same = [CohortRow(tmp_path / "a.tif", scene=s) for s in ("1", "2")]
-    assert len(set(result_stems(same))) == 2
+    assert result_stems(same) == [f"{tmp_path.name}_a_1", f"{tmp_path.name}_a_2"]
+
+
+def test_scenes_of_one_file_are_told_apart_by_their_names(tmp_path):
+    from napari_metaseg.acquisition.cohort import CohortRow
+
+    rows = [CohortRow(tmp_path / "Index.xml", scene=s) for s in ("B02 field 1", "B02/field:1", "C")]
+    stem = f"{tmp_path.name}_Index"
+    assert result_stems(rows) == [f"{stem}_B02-field-1_1", f"{stem}_B02-field-1_2", f"{stem}_C"]
+
+
+def test_numbers_make_no_name_that_is_there_already(tmp_path):
+    from napari_metaseg.acquisition.cohort import CohortRow
+
+    rows = [CohortRow(tmp_path / "in" / n) for n in ("a.tif", "a.png", "in_a_1.tif")]
+    assert result_stems(rows) == ["in_a_2", "in_a_3", "in_a_1"]
+
+
+def test_names_end_before_their_endings(tmp_path):
     assert stem_of(tmp_path / "a.b.ome.tif") == "a.b"
 
 

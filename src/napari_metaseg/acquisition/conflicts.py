@@ -95,6 +95,28 @@ def _declared_conflicts(record: AcquisitionRecord) -> list[Conflict]:
     return list(dict.fromkeys(found))  # once for all planes of one kind
 
 
+def disagreements(
+    record: AcquisitionRecord,
+    stated: Mapping[str, Value],
+    place: tuple[int, int | None, int] = (0, None, 0),
+) -> tuple[Conflict, ...]:
+    """Where `stated` (a cohort's cells, `--set`) differs from what file and sidecar say.
+
+    `place` is channel, z (None: the image as a whole) and time.
+    """
+    c, z, t = place
+    found = []
+    for name, known in derive_condition(record, c, z, t).items():
+        wanted = stated.get(name)
+        if wanted is None or known.value is None or known.source == "inferred":
+            continue
+        if not _agree(wanted, known.value):
+            who = "the file" if known.source == "file" else known.path or "a sidecar"
+            message = f"stated as {_shown(wanted)}, {who} says {_shown(known.value)}"
+            found.append(Conflict((name,), message))
+    return tuple(found)
+
+
 def _name(channel: ChannelRecord, c: int) -> str:
     return f"channel {channel.name!r}" if channel.name else f"channel {c}"
 
@@ -115,9 +137,14 @@ def _differences(
         other = told.get(name, MISSING)
         if other.source != "file" or other.value is None or _agree(stated.value, other.value):
             continue
-        message = f"stated as {stated.value}{about}, the file says {other.value}"
+        message = f"stated as {_shown(stated.value)}{about}, the file says {_shown(other.value)}"
         found.append(Conflict((name,), message))
     return found
+
+
+def _shown(value: Value | None) -> str:
+    number = isinstance(value, float | int) and not isinstance(value, bool)
+    return f"{value:g}" if number else str(value)
 
 
 def _agree(a: Value | None, b: Value) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from napari_metaseg.acquisition.cohort import CohortRow, read_cohort
@@ -13,6 +15,8 @@ from napari_metaseg.images.indexes import folder_index
 
 _IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".nd2", ".lif", ".czi")
 _TABLE_SUFFIXES = (".csv", ".parquet")
+_NO_WORD = re.compile(r"[^\w.+-]+")
+"""What a scene's name may hold and a file's name on some system may not, and spaces."""
 _RESULT_ENDINGS = ("_labels", "_classes", "_probability")
 
 
@@ -32,7 +36,7 @@ def _rows(text: str, extra_fields: Sequence[str]) -> list[CohortRow]:
         if path.suffix.lower() in _TABLE_SUFFIXES:
             return list(read_cohort(path, extra_fields=extra_fields))
         return [CohortRow(image=path)]
-    if _is_store(path):
+    if is_store(path):
         return [CohortRow(image=path)]
     if path.is_dir():
         found, what = sorted(_images_in(path)), f"the folder {text} holds no images"
@@ -42,17 +46,17 @@ def _rows(text: str, extra_fields: Sequence[str]) -> list[CohortRow]:
     if not found:
         endings = ", ".join(_IMAGE_SUFFIXES)
         raise InputError(what, way_out=f"Give an image ({endings}), a folder, a pattern or a table")
-    return [CohortRow(image=p) for p in found if p.is_file() or _is_store(p)]
+    return [CohortRow(image=p) for p in found if p.is_file() or is_store(p)]
 
 
-def _is_store(path: Path) -> bool:
+def is_store(path: Path) -> bool:
     """Whether a folder is an image itself: an OME-Zarr."""
     return path.is_dir() and folder_index(path) == "zarr"
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if not (path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file()) and not _is_store(path):
+        if not (path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file()) and not is_store(path):
             continue
         if not stem_of(path).endswith(_RESULT_ENDINGS):
             yield path
@@ -70,7 +74,7 @@ def stem_of(path: Path) -> str:
 def result_stems(rows: Sequence[CohortRow]) -> list[str]:
     """A stem for the results of each row; equal ones take their parent folder's name before them.
 
-    What is still equal (planes or scenes of one file) is numbered.
+    Scenes of one file take their own names after it; what is still equal is numbered.
     """
     stems = _with_scene(rows, [stem_of(row.image) for row in rows])
     counts = Counter(stems)
@@ -78,12 +82,25 @@ def result_stems(rows: Sequence[CohortRow]) -> list[str]:
         f"{row.image.resolve().parent.name}_{stem}" if counts[stem] > 1 else stem
         for row, stem in zip(rows, stems, strict=True)
     ]
-    counts, seen = Counter(stems), Counter[str]()
-    numbered = []
+    counts = Counter(stems)
+    stems = [
+        f"{stem}_{_NO_WORD.sub('-', row.scene)}" if counts[stem] > 1 and row.scene else stem
+        for row, stem in zip(rows, stems, strict=True)
+    ]
+    return _numbered(stems)
+
+
+def _numbered(stems: Sequence[str]) -> list[str]:
+    """Equal stems with numbers after them that make no stem which is there already."""
+    counts = Counter(stems)
+    taken, names = {stem for stem in stems if counts[stem] == 1}, []
     for stem in stems:
-        seen[stem] += 1
-        numbered.append(f"{stem}_{seen[stem]}" if counts[stem] > 1 else stem)
-    return numbered
+        numbers = (f"{stem}_{n}" for n in count(1))
+        names.append(
+            stem if counts[stem] == 1 else next(name for name in numbers if name not in taken)
+        )
+        taken.add(names[-1])
+    return names
 
 
 def _with_scene(rows: Sequence[CohortRow], stems: Sequence[str]) -> list[str]:

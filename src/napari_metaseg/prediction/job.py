@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.cohort import CohortRow
 from napari_metaseg.acquisition.condition import Condition
-from napari_metaseg.acquisition.record import Value
+from napari_metaseg.acquisition.conflicts import disagreements
+from napari_metaseg.acquisition.record import AcquisitionRecord, Value
 from napari_metaseg.datasets.inputs import choose_channels, input_plane, plane_condition
 from napari_metaseg.datasets.items import is_vertical, planes_of
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
@@ -23,7 +24,7 @@ from napari_metaseg.images.open import open_image, open_images
 from napari_metaseg.images.protocol import ImageSource, numbering_axes
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.packages.package import load_package
-from napari_metaseg.prediction.inputs import resolve_inputs, result_stems
+from napari_metaseg.prediction.inputs import is_store, resolve_inputs, result_stems
 from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
 from napari_metaseg.prediction.request import PredictionRequest
 
@@ -64,8 +65,11 @@ class _Work:
     left_out: int = 0
 
     def notices(self) -> list[str]:
-        """What the caller should know of what is and is not segmented."""
-        found = []
+        """What the caller should know of what is and is not segmented, and with which metadata."""
+        places = [(self.channels[0], z, t) for z, t in self.planes]
+        told = (disagreements(self.source.record, self.row.stated, place) for place in places)
+        clashes = dict.fromkeys(clash for clashes in told for clash in clashes)
+        found = [f"{', '.join(clash.fields)}: {clash.message}" for clash in clashes]
         if is_vertical(self.source):
             found.append("a vertical scan: the rows of its planes are z, in the results too")
         if self.left_out:
@@ -164,12 +168,12 @@ def _write(
             axes[:-2] + ("CYX" if multi else "YX"),
         ),
     }
-    paths = {}
-    for kind, (array, array_axes) in pixels.items():
-        path = out / f"{item.stem}_{kind}.ome.tif"
-        record = item.source.record.declare(item.row.stated)
-        write_ome_tiff(path, array, array_axes, record, name=f"{item.stem} {kind}")
-        paths[kind] = path.name
+    record = item.source.record.declare(item.row.stated)
+    write = _write_zarr if is_store(item.row.image) else _write_tiff
+    paths = {
+        kind: write(out, f"{item.stem}_{kind}", array, array_axes, record)
+        for kind, (array, array_axes) in pixels.items()
+    }
     notices = dict.fromkeys([n for p in predictions for n in p.notices] + item.notices())
     return PredictionEntry(
         image=str(item.row.image),
@@ -177,6 +181,27 @@ def _write(
         notices=tuple(notices),
         **paths,
     )
+
+
+def _write_tiff(
+    out: Path, name: str, array: NDArray[Any], axes: str, record: AcquisitionRecord
+) -> str:
+    """Write an OME-TIFF; its file name."""
+    path = out / f"{name}.ome.tif"
+    write_ome_tiff(path, array, axes, record, name=name)
+    return path.name
+
+
+def _write_zarr(
+    out: Path, name: str, array: NDArray[Any], axes: str, record: AcquisitionRecord
+) -> str:
+    """Write an OME-Zarr, as the image itself is one; its folder's name."""
+    from napari_metaseg.images.zarr.write import write_zarr_image, write_zarr_label_image
+
+    path = out / f"{name}.ome.zarr"
+    write = write_zarr_image if array.dtype.kind == "f" else write_zarr_label_image
+    write(path, array, axes, record, overwrite=True)
+    return path.name
 
 
 def _kept(row: CohortRow, axis: str) -> bool:

@@ -18,6 +18,7 @@ from napari_metaseg.images.ome.node import Node
 from napari_metaseg.images.ome.pixels import read_channels, read_pixel_size, read_planes
 from napari_metaseg.images.ome.restore import apply_annotations
 from napari_metaseg.images.ome.state import undo_all
+from napari_metaseg.images.ome.unreadable import unreadable_numbers
 from napari_metaseg.images.safe_xml import parse_xml_text
 
 
@@ -49,6 +50,7 @@ def _read_image(root: Node, image: Node, notes: Mapping[str, Node]) -> OmeImage:
     fields |= read_pixel_size(pixels, where, reported)
     fields |= read_instrument(instrument, image, where)
     channels, planes = read_planes(pixels, where, read_channels(pixels, where), reported)
+    reported += unreadable_numbers(image, instrument)
     record = AcquisitionRecord(fields, channels, planes, reported=tuple(reported))
     return OmeImage(image.get("Name"), apply_annotations(record, _our_notes(image, notes)))
 
