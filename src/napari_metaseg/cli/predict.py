@@ -11,7 +11,8 @@ from napari_metaseg.events import CancelToken
 
 _DESCRIPTION = """\
 Segment images with a model package. For each image three files are written: objects (_labels),
-classes (_classes) and probability (_probability), as OME-TIFF with the image's own metadata.
+classes (_classes) and probability (_probability), as OME-TIFF with the image's own metadata (as
+OME-Zarr where the image is one).
 
   metaseg predict nuclei image.ome.tif --out results
   metaseg predict nuclei folder/ 'more/*.tif' --out results
