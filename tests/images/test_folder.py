@@ -187,7 +187,7 @@ def test_capitals_in_a_mask_s_name_do_not_matter(tmp_path):
 
 
 def test_the_labels_within_an_ome_zarr_are_its_mask(tmp_path):
-    pytest.importorskip("ome_zarr")
+    pytest.importorskip("ome_zarr", minversion="0.18")
     from napari_metaseg.images.zarr.write import write_zarr_image, write_zarr_labels
 
     image = tmp_path / "a.ome.zarr"

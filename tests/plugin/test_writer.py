@@ -62,7 +62,7 @@ def test_a_layer_from_elsewhere_is_saved_with_its_scale(viewer, tmp_path):
 
 
 def test_labels_go_into_the_ome_zarr_of_their_image(viewer, add_stack, tmp_path):
-    pytest.importorskip("ome_zarr")
+    pytest.importorskip("ome_zarr", minversion="0.18")
     image = add_stack()
     saved(image, tmp_path / "cells.ome.zarr")
     labels = add_annotation(viewer, image)

@@ -136,6 +136,7 @@ def _check_labels(pixels: Pixels) -> None:
 
 
 def _check_place(path: Path, overwrite: bool) -> None:
+    require_ome_zarr(path)
     if not path.exists():
         return
     is_zarr = path.is_dir() and any((path / n).is_file() for n in ("zarr.json", ".zgroup"))
