@@ -124,7 +124,7 @@ def _with_unit(name: str, value: Value) -> str:
     if "magnification" in name:
         return f"{value:g}x"
     unit = _UNITS.get(name.rsplit("_", 1)[-1], "")
-    number = f"{value:+.6g}" if "offset" in name else f"{value:.6g}"
+    number = f"{value:+.6g}" if value and "offset" in name else f"{value:.6g}"
     return f"{number} {unit}".rstrip()
 
 
