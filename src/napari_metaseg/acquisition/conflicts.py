@@ -83,15 +83,15 @@ def _declared_conflicts(record: AcquisitionRecord) -> list[Conflict]:
     """What was stated of the image, of a channel or of planes and differs from the file."""
     channels = tuple(ChannelRecord(channel.name, channel.fields) for channel in record.channels)
     bare = AcquisitionRecord(record.fields, channels, record.planes)
-    found = _differences("", record.declared, {**bare.fields, **derive_condition(bare)})
+    found = _differences("", _values(record.declared), {**bare.fields, **derive_condition(bare)})
     for c, channel in enumerate(record.channels):
         if channel.declared:
             told = {**channel.fields, **derive_condition(bare, c)}
-            found += _differences(f" for {_name(channel, c)}", channel.declared, told)
+            found += _differences(f" for {_name(channel, c)}", _values(channel.declared), told)
     for plane in record.planes:
         if plane.declared:
             about = f" for planes of {_name(record.channel(plane.c), plane.c)}"
-            found += _differences(about, plane.declared, _told_of_plane(bare, plane))
+            found += _differences(about, _values(plane.declared), _told_of_plane(bare, plane))
     return list(dict.fromkeys(found))  # once for all planes of one kind
 
 
@@ -104,17 +104,7 @@ def disagreements(
 
     `place` is channel, z (None: the image as a whole) and time.
     """
-    c, z, t = place
-    found = []
-    for name, known in derive_condition(record, c, z, t).items():
-        wanted = stated.get(name)
-        if wanted is None or known.value is None or known.source == "inferred":
-            continue
-        if not _agree(wanted, known.value):
-            who = "the file" if known.source == "file" else known.path or "a sidecar"
-            message = f"stated as {_shown(wanted)}, {who} says {_shown(known.value)}"
-            found.append(Conflict((name,), message))
-    return tuple(found)
+    return tuple(_differences("", stated, derive_condition(record, *place)))
 
 
 def _name(channel: ChannelRecord, c: int) -> str:
@@ -130,16 +120,22 @@ def _told_of_plane(bare: AcquisitionRecord, plane: PlaneRecord) -> dict[str, Fie
 
 
 def _differences(
-    about: str, declared: Mapping[str, Field], told: Mapping[str, Field]
+    about: str, stated: Mapping[str, Value], told: Mapping[str, Field]
 ) -> list[Conflict]:
+    """Where `stated` differs from what was told before, other than by inference."""
     found = []
-    for name, stated in declared.items():
+    for name, value in stated.items():
         other = told.get(name, MISSING)
-        if other.source != "file" or other.value is None or _agree(stated.value, other.value):
+        if other.source == "inferred" or other.value is None or _agree(value, other.value):
             continue
-        message = f"stated as {_shown(stated.value)}{about}, the file says {_shown(other.value)}"
+        who = "the file" if other.source == "file" else other.path or "a person"
+        message = f"stated as {_shown(value)}{about}, {who} says {_shown(other.value)}"
         found.append(Conflict((name,), message))
     return found
+
+
+def _values(declared: Mapping[str, Field]) -> dict[str, Value]:
+    return {name: field.value for name, field in declared.items() if field.value is not None}
 
 
 def _shown(value: Value | None) -> str:

@@ -91,8 +91,8 @@ class ImageSource(Protocol):
 class PlanewiseImage:
     """The part of `ImageSource` that follows from `axes`, `shape` and a way to read one plane.
 
-    A subclass sets the five attributes and writes `_read(c, z, t)`; `_identity` (path and scene
-    number) lets a copy in another process open the same image again.
+    A subclass sets the attributes and the record, and writes `_read(c, z, t)`. A copy in another
+    process opens the same image again, by path and scene number.
     """
 
     path: Path

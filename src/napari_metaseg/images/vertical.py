@@ -10,8 +10,6 @@ from napari_metaseg.images.protocol import ImageSource, PlanewiseImage
 
 _NOTICE = Conflict((), "a vertical scan: the rows of its planes are z")
 
-_MOST_PLANES = 100
-
 
 def stored_sizes(source: ImageSource) -> dict[str, int]:
     """The length of each axis as a page of a TIFF has it: a vertical scan's rows are Y there."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari.layers import Layer
 
-from napari_metaseg.acquisition.conflicts import conflicts
+from napari_metaseg.acquisition.conflicts import conflicts, disagreements
 from napari_metaseg.acquisition.fields import FIELD_SPECS, FieldSpec
 from napari_metaseg.acquisition.project import Project, find_project
 from napari_metaseg.acquisition.record import Conflict, Field, Value
@@ -69,18 +69,12 @@ def _stands(layer: Layer, name: str, field: Field, plane: PlaneIndex, own: bool)
 
 def clashes_of(layer: Layer, plane: PlaneIndex) -> list[Conflict]:
     """What cannot hold together in the layer's record, with the edits of its channel and plane."""
-    found = [c for c in conflicts(known.record_of(layer)) if not _of_other_channel(layer, c)]
-    told = {name for clash in found for name in clash.fields}
-    entry = layers.info(layer)
-    own = {**entry.get("declared_channel", {})}
-    own |= entry.get("declared_planes", {}).get(plane.key, {})
-    record = known.file_record(layer)
-    for name, value in own.items():
-        field = known.field_in(record, known.channel_of(layer), name, plane)
-        if name not in told and field.source == "file" and not _agree(field.value, value):
-            message = f"stated as {value}, the file says {field.value}"
-            found.append(Conflict((name,), message))
-    return found
+    record, c = known.record_of(layer), known.channel_of(layer)
+    of_planes = tuple(replace(one, declared={}) for one in record.planes)
+    whole = conflicts(replace(record, planes=of_planes))
+    own = layers.info(layer).get("declared_planes", {}).get(plane.key, {})
+    here = disagreements(known.file_record(layer), own, (c, plane.z, plane.t))
+    return [clash for clash in (*whole, *here) if not _of_other_channel(layer, clash)]
 
 
 def _of_other_channel(layer: Layer, clash: Conflict) -> bool:
@@ -89,12 +83,6 @@ def _of_other_channel(layer: Layer, clash: Conflict) -> bool:
     others = {c.name for i, c in enumerate(record.channels) if i != own and c.name}
     named = {name for name in others if f"channel {name!r}" in clash.message}
     return bool(named - {record.channel(own).name})
-
-
-def _agree(a: Value | None, b: Value) -> bool:
-    if isinstance(a, float | int) and isinstance(b, float | int):
-        return abs(a - b) <= 0.01 * max(abs(a), abs(b))
-    return a == b
 
 
 def marked(clashes: Iterable[Conflict]) -> dict[str, str]:
