@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
-Encoding = Literal["value", "fourier", "thermometer"]
+Encoding = Literal[
+    "value",
+    "normalised",
+    "log2",
+    "one-hot",
+    "thermometer",
+    "fourier",
+    "cos-sin",
+    "eigen",
+]
 
 ENCODINGS: Mapping[str, str] = {
     "value": "Each number enters as it is, after scaling: the simplest, and smooth between values.",

@@ -57,6 +57,11 @@ class FieldEncoding(BaseModel):
             return encoded_size(self.encoding, self._levels) + 1
         return (len(self.categories) if self.kind == "text" else 1) + 1
 
+    @property
+    def categorical(self) -> bool:
+        """Whether the field's numbers but the last stand for one category each."""
+        return self.kind == "text" or self.encoding == "one-hot"
+
     def encode(self, value: Value | None) -> list[float]:
         """The field's numbers; zeros for None and for a value whose category was never trained."""
         if value is None or not self.trained(value):

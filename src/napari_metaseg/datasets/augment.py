@@ -23,13 +23,19 @@ _DIRECTIONAL_MODALITIES = {"DIC", "DPC"}
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is varied: turns and flips, zoom up to this factor both ways, contrast, noise."""
+    """What is varied: turns and flips, zoom up to this factor both ways, contrast, noise.
+
+    `max_thinning` is the largest factor by which photons are lost (exposure follows) and
+    `max_defocus_um` the largest distance from focus that is added (the plane's offset follows).
+    """
 
     turns: bool = True
     max_zoom: float = 1.4
     zoom_share: float = 0.5
     contrast: float = 0.15
     noise: float = 0.03
+    max_thinning: float = 1.0
+    max_defocus_um: float = 0.0
 
 
 @dataclass(frozen=True)

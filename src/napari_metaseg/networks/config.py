@@ -12,6 +12,9 @@ from napari_metaseg.errors import InputError
 
 Norm = Literal["batch", "none"]
 Upsampling = Literal["nearest", "transposed"]
+Architecture = Literal["unet", "published-unet3"]
+Fused = Literal["both", "weights", "bias"]
+Generator = Literal["learned", "pretrained", "frozen"]
 
 
 class NetworkConfig(BaseModel):
@@ -19,11 +22,15 @@ class NetworkConfig(BaseModel):
 
     `out_channels` is 1 for two classes (one logit) and K + 1 for K foreground classes (softmax).
     `depth` counts the halvings, and each doubles `width`. Group and instance norm are not offered:
-    they average over the tile, so that no tiling would be exact.
+    they average over the tile, so that no tiling would be exact. `fuse` and `generator` are for the
+    fusion methods: which part of a convolution metadata change, and whether what turns metadata
+    into filters learns with the images. `head_columns` are the metadata columns of the categories
+    that each have a head of their own (method multi-head).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    architecture: Architecture = "unet"
     in_channels: int = Field(1, ge=1)
     out_channels: int = Field(1, ge=1)
     width: int = Field(16, ge=1)
@@ -33,7 +40,10 @@ class NetworkConfig(BaseModel):
     upsampling: Upsampling = "nearest"
     method: str = "film"
     sites: tuple[str, ...] = ("all",)
+    fuse: Fused = "both"
+    generator: Generator = "learned"
     metadata_size: int = Field(0, ge=0)
+    head_columns: tuple[int, ...] = ()
     rank: int = Field(4, ge=1)
     reduction: int = Field(2, ge=1)
 

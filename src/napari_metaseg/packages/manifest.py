@@ -12,7 +12,16 @@ from napari_metaseg.networks.config import NetworkConfig
 
 FORMAT_VERSION = 1
 
-Strategy = Literal["general", "conditioned"]
+Strategy = Literal[
+    "general",
+    "scale-augmented",
+    "specialists",
+    "canonical",
+    "fine-tuned",
+    "conditioned",
+    "canonical-conditioned",
+    "ensemble",
+]
 
 
 class _Frozen(BaseModel):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
+from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem
@@ -47,7 +48,9 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
     train = _of_split(items, splits, TRAIN)
     classes = _class_names(request, train)
     fields, notices = _choose_fields(request, train)
-    schema = MetadataSchema.fit([i.condition for i in train], fields, request.encoding)
+    schema = MetadataSchema.fit(
+        [i.condition for i in train], fields, request.encoding, request.outside
+    )
     schema = schema.widened({"magnification", "pixel_size_um"}, request.max_zoom)
     validation = _spread(_of_split(items, splits, VALIDATION))
     if not validation:
@@ -60,7 +63,11 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
         schema=schema,
         network=_network(request, schema, len(classes)),
         classes=classes,
-        augmentation=Augmentation(max_zoom=request.max_zoom),
+        augmentation=Augmentation(
+            max_zoom=request.max_zoom,
+            max_thinning=request.max_thinning,
+            max_defocus_um=request.max_defocus_um,
+        ),
         notices=tuple(notices),
     )
 
@@ -114,7 +121,7 @@ def _choose_fields(
     request: TrainingRequest, train: Sequence[PlaneItem]
 ) -> tuple[tuple[str, ...], list[str]]:
     """The fields to see: those asked for, or every condition field that varies in training."""
-    if request.strategy == "general" or request.method in ("none", "se"):
+    if not METHODS[request.method].reads_metadata or request.strategy == "general":
         return (), []
     if request.fields:
         return request.fields, []
@@ -132,17 +139,35 @@ def _varies(name: str, train: Sequence[PlaneItem]) -> bool:
 
 
 def _network(request: TrainingRequest, schema: MetadataSchema, classes: int) -> NetworkConfig:
-    method = request.method if schema.size or request.method == "se" else "none"
+    reads_metadata = METHODS[request.method].reads_metadata
+    method = request.method if schema.size or not reads_metadata else "none"
     if request.strategy == "general":
         method = "none"
     return NetworkConfig(
         in_channels=request.channels,
         out_channels=1 if classes == 1 else classes + 1,
+        architecture=request.architecture,
         width=request.width,
         depth=request.depth,
         method=method,
         sites=request.sites,
-        metadata_size=schema.size if method not in ("none", "se") else 0,
+        fuse=request.fuse,
+        generator=request.generator,
+        metadata_size=schema.size if METHODS[method].reads_metadata else 0,
+        head_columns=_head_columns(schema) if method == "multi-head" else (),
+    )
+
+
+def _head_columns(schema: MetadataSchema) -> tuple[int, ...]:
+    """The columns of the first field with categories: each category gets a head of its own."""
+    for field in schema.fields:
+        columns = schema.field_slices[field.name]
+        if field.categorical and columns.stop - columns.start > 2:
+            return tuple(range(columns.start, columns.stop - 1))
+    raise InputError(
+        "Method multi-head needs a field of categories, one head each",
+        got=f"fields {', '.join(schema.names) or 'none'}",
+        way_out="Name a field such as task or modality, or use --encoding one-hot",
     )
 
 

@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_metaseg.conditioning.encodings import Encoding
+from napari_metaseg.conditioning.field import Outside
 from napari_metaseg.conditioning.methods import method_info
 from napari_metaseg.conditioning.sites import resolve_sites
 from napari_metaseg.errors import InputError
+from napari_metaseg.networks.config import Architecture, Fused, Generator
 from napari_metaseg.packages.manifest import Strategy
 from napari_metaseg.prediction.device import DeviceName
 
@@ -23,16 +25,24 @@ class TrainingRequest(BaseModel):
 
     `fields` are the condition or free fields that the network sees; empty means every condition
     field that varies within the cohort. `steps` or `minutes` bounds the run (`steps` wins).
-    `max_zoom` bounds the metadata-consistent zoom; 1 turns it off. Lengths are in pixels.
+    `max_zoom`, `max_thinning` and `max_defocus_um` bound the metadata-consistent zoom, loss of
+    photons and defocus; 1, 1 and 0 turn them off. `metadata_dropout` hides each field, and
+    `record_dropout` the whole record of a patch, with that probability. `domain_fields` say what
+    makes a domain for strategies with one network each. Lengths are in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     strategy: Strategy = "conditioned"
     method: str = "film"
+    architecture: Architecture = "unet"
     sites: tuple[str, ...] = ("all",)
+    fuse: Fused = "both"
+    generator: Generator = "learned"
     encoding: Encoding = "value"
+    outside: Outside = "clamp"
     fields: tuple[str, ...] = ()
+    domain_fields: tuple[str, ...] = ()
     steps: int | None = Field(default=None, ge=1, le=10_000_000)
     minutes: float | None = Field(default=None, gt=0, le=100_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -44,8 +54,11 @@ class TrainingRequest(BaseModel):
     batch_size: int = Field(default=8, ge=1, le=1024)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     weight_decay: float = Field(default=1e-4, ge=0, le=1)
-    metadata_dropout: float = Field(default=0.1, ge=0, lt=1)
+    metadata_dropout: float = Field(default=0.1, ge=0, le=1)
+    record_dropout: float = Field(default=0.0, ge=0, le=1)
     max_zoom: float = Field(default=1.4, ge=1, le=4)
+    max_thinning: float = Field(default=1.0, ge=1, le=64)
+    max_defocus_um: float = Field(default=0.0, ge=0, le=1000)
     validation_fraction: float = Field(default=0.2, ge=0, lt=1)
     channels: int = Field(default=1, ge=1, le=64)
     class_names: tuple[str, ...] = ()
