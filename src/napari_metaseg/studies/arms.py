@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.evaluation.baselines import otsu_prediction
@@ -17,26 +19,37 @@ from napari_metaseg.prediction.score import domain_of, score_item
 from napari_metaseg.training.job import train
 from napari_metaseg.training.request import TrainingRequest
 
+MetadataAtTest = Literal["true", "withheld", "wrong", "random", "noisy"]
+"""What the network is told at the test; see studies/told.py."""
+
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to segment. `changes` are laid over the study's training request.
+    """One way to segment. `changes` are laid over the trial's training request.
 
-    `withheld` trains as usual and hides all metadata at the test: what the network makes of an
-    image whose metadata were lost.
+    `metadata` says what the network is told of the test images. `cohort` names another training
+    set of the trial (an oracle's). Arms of equal `cohort` and `changes` share one trained package
+    per seed. `otsu` trains nothing.
     """
 
     name: str
     sentence: str
     changes: Mapping[str, Any] = field(default_factory=dict)
-    withheld: bool = False
+    metadata: MetadataAtTest = "true"
     otsu: bool = False
+    cohort: str = ""
 
     @property
     def key(self) -> str:
-        """What to call the trained package: arms with the same changes share one."""
-        changed = "-".join(f"{v}" for v in self.changes.values())
-        return "".join(c if c.isalnum() or c in "-_" else "-" for c in changed or "default")
+        """What to call the trained package: readable, and another for other changes."""
+        words = "-".join(f"{name}-{_word(self.changes[name])}" for name in sorted(self.changes))
+        plain = "".join(c if (c.isascii() and c.isalnum()) or c in "-." else "-" for c in words)
+        exact = json.dumps(sorted(self.changes.items()), default=str)
+        return f"{plain[:80] or 'default'}-{hashlib.sha256(exact.encode()).hexdigest()[:6]}"
+
+
+def _word(value: object) -> str:
+    return "-".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 OTSU = Arm("Otsu threshold", "no training: one threshold per image", otsu=True)
@@ -49,7 +62,10 @@ FUSION = Arm(
 )
 SME = Arm("U-Net + metadata (SME)", "metadata and image gate the channels", {"method": "sme"})
 FILM_WITHHELD = Arm(
-    "FiLM, metadata withheld", "the FiLM network, every field unknown", {"method": "film"}, True
+    "FiLM, metadata withheld",
+    "the FiLM network, every field unknown",
+    {"method": "film"},
+    "withheld",
 )
 
 
@@ -84,7 +100,7 @@ def score_arm(
     predictor = Predictor(load_package(package), precision="fp32")
     scores = []
     for item in items:
-        condition = {} if arm.withheld else item.condition
+        condition = {} if arm.metadata == "withheld" else item.condition
         prediction = predictor.predict_plane(item.image, condition, token=token)
         scores.append(score_item(item, prediction, by)[0])
     return scores

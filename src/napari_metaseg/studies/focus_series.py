@@ -15,21 +15,22 @@ from napari_metaseg.acquisition.cohort import read_cohort
 from napari_metaseg.datasets.items import PlaneItem, load_items
 from napari_metaseg.datasets.labels import LabelTarget
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken, Event
+from napari_metaseg.events import Event, Notice
 from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, GENERAL, OTSU
-from napari_metaseg.studies.study import StudyRequest, StudyRow, Trial, run_trial
+from napari_metaseg.studies.study import StudyRequest, Trial
 from napari_metaseg.training.request import TrainingRequest
 
 ARMS = (OTSU, GENERAL, FILM, FILM_WITHHELD)
 _TRAIN_SHARE, _GAP_PX = 0.6, 96
 
 
-def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
+def design(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """All arms and seeds, scored plane by plane, on the stack of the table given with --cohort."""
     if request.cohort is None:
         raise InputError(
             "this study needs a focus series", way_out="Give a table with its row as --cohort"
         )
+    yield Notice("Reading the focus series")
     items = load_items(read_cohort(request.cohort))
     training = [part for item in items for part in _training_parts(item)]
     test = [_part(item, *_test_columns(item), "test") for item in items]
@@ -42,8 +43,8 @@ def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, lis
         fields=("plane_offset_um",),
         max_zoom=1,
     )
-    trial = Trial("focus series", "focus-series", ARMS, base, training, test, ("plane_offset_um",))
-    return (yield from run_trial(trial, request, token))
+    by = ("plane_offset_um",)
+    return (Trial("focus series", "focus-series", ARMS, base, training, test, by),)
 
 
 def _training_parts(item: PlaneItem) -> Iterator[PlaneItem]:

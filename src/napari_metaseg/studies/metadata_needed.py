@@ -11,16 +11,16 @@ from collections.abc import Generator
 from napari_metaseg.acquisition.cohort import read_cohort
 from napari_metaseg.datasets.items import load_items
 from napari_metaseg.datasets.microscope.tasks import Task, write_task
-from napari_metaseg.events import CancelToken, Event
+from napari_metaseg.events import Event, Notice
 from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, FUSION, GENERAL
-from napari_metaseg.studies.study import StudyRequest, StudyRow, Trial, run_trial
+from napari_metaseg.studies.study import StudyRequest, Trial
 from napari_metaseg.training.request import TrainingRequest
 
 ARMS = (GENERAL, FILM, FILM_WITHHELD, FUSION)
 _TASKS: tuple[Task, ...] = ("needed", "redundant")
 
 
-def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
+def design(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """Both tasks, all arms and seeds; the cohorts are generated below the output folder."""
     base = TrainingRequest(
         steps=20 if request.quick else 300,
@@ -28,14 +28,14 @@ def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, lis
         patch_px=96,
         fields=("magnification",),
     )
-    rows: list[StudyRow] = []
+    trials: list[Trial] = []
     for task in _TASKS:
+        yield Notice(f"Generating the images of the task {task}")
         folder = request.out / "cohorts" / task
         table = write_task(task, folder, images_per_domain=3 if request.quick else 12, seed=2026)
         items = load_items(read_cohort(table))
         training = [item for item in items if item.split != "test"]
         test = [item for item in items if item.split == "test"]
         by = ("magnification",)
-        trial = Trial(task, task, ARMS, base, training, test, by)
-        rows += yield from run_trial(trial, request, token)
-    return rows
+        trials.append(Trial(task, task, ARMS, base, training, test, by))
+    return tuple(trials)

@@ -13,9 +13,9 @@ from napari_metaseg.acquisition.cohort import CohortRow, read_cohort
 from napari_metaseg.datasets.items import PlaneItem, load_items
 from napari_metaseg.datasets.splits import split_groups
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken, Event
+from napari_metaseg.events import Event, Notice
 from napari_metaseg.studies.arms import FILM, FILM_WITHHELD, GENERAL, OTSU
-from napari_metaseg.studies.study import StudyRequest, StudyRow, Trial, run_trial
+from napari_metaseg.studies.study import StudyRequest, Trial
 from napari_metaseg.training.request import TrainingRequest
 
 ARMS = (OTSU, GENERAL, FILM, FILM_WITHHELD)
@@ -26,23 +26,23 @@ UNSEEN_SOURCES = ("MICCAI digital pathology 2018 training", "Koyuncu et al. HepG
 _COLUMNS = ("source", "stain")
 
 
-def run(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
+def design(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """All arms and seeds on the cohort table given with --cohort (docs/real-data.md)."""
     if request.cohort is None:
         raise InputError(
             "this study needs a cohort of real images", way_out="Give its table with --cohort"
         )
+    yield Notice("Reading the images")
     training, test = split_items(request.cohort)
     base = TrainingRequest(
         steps=20 if request.quick else 500, width=12, patch_px=128, fields=FIELDS
     )
     by = ("modality", "source")
-    rows: list[StudyRow] = []
+    trials: list[Trial] = []
     for task, unseen in (("sources seen", False), ("sources never seen", True)):
         chosen = [item for item in test if (item.facts["source"] in UNSEEN_SOURCES) == unseen]
-        trial = Trial(task, "real-cells", ARMS, base, training, chosen, by)
-        rows += yield from run_trial(trial, request, token)
-    return rows
+        trials.append(Trial(task, "real-cells", ARMS, base, training, chosen, by))
+    return tuple(trials)
 
 
 def split_items(cohort: Path) -> tuple[list[PlaneItem], list[PlaneItem]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,10 @@ MEAN_OF_DOMAINS = "mean of domains"
 class Trial:
     """Arms that are trained on the same planes and scored on the same others.
 
-    `cohort` names the training planes: trials of one cohort share the trained packages.
+    `cohort` names the training planes: trials of one cohort share the trained packages, across
+    studies too. `by` are the fields that make a domain. `baseline` is the name of the arm that the
+    others are tested against (empty: the first that trains). `other_training` are the training
+    planes of arms that name a cohort of their own, by that name.
     """
 
     task: str
@@ -71,6 +74,8 @@ class Trial:
     training: Sequence[PlaneItem]
     test: Sequence[PlaneItem]
     by: tuple[str, ...]
+    baseline: str = ""
+    other_training: Mapping[str, Sequence[PlaneItem]] = field(default_factory=dict)
 
 
 def run_trial(
