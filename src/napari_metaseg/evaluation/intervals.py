@@ -33,3 +33,32 @@ def bootstrap_interval(
     means = (draws @ sums) / (draws @ counts)
     low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2))
     return float(low), float(high)
+
+
+def macro_interval(
+    values: Sequence[float],
+    groups: Sequence[str],
+    strata: Sequence[str],
+    *,
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = 4000,
+) -> Interval | None:
+    """As `bootstrap_interval`, of the mean over `strata` (domains) of each stratum's mean.
+
+    Groups are drawn over all strata, since one specimen is seen in several of them. A stratum that
+    a draw leaves empty does not count in that draw.
+    """
+    names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    if len(names) < 2:
+        return None
+    kinds, stratum = np.unique(np.asarray(strata, dtype=str), return_inverse=True)
+    sums, counts = (np.zeros((len(names), len(kinds))) for _ in range(2))
+    np.add.at(sums, (member, stratum), np.asarray(values, dtype=float))
+    np.add.at(counts, (member, stratum), 1.0)
+    random = np.random.default_rng(seed)
+    draws = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    drawn = draws @ counts
+    means = np.divide(draws @ sums, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
+    low, high = np.quantile(np.nanmean(means, axis=1), ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)

@@ -115,13 +115,13 @@ def plan_series(
     kinds = (
         _needed_kinds(ladder)
         if task == "needed"
-        else {"one-size": (ladder, _population(TARGET, 1, 0.25))}
+        else {"one-size": (ladder, population_of(TARGET, 1, 0.25))}
     )
     planned = []
     for m, modality in enumerate(modalities):
         for k, (kind, (steps, populations)) in enumerate(kinds.items()):
             for i, split in enumerate(_splits(images_per_domain)):
-                specimen = _grow(populations, steps[0], shape_px, [seed, m, k, i])
+                specimen = grow_for(populations, steps[0], shape_px, [seed, m, k, i])
                 name = f"{modality.replace(' ', '-')}_{kind}_{seed}-{i:02d}"
                 planned.append((modality, Series(name, specimen, steps, split)))
     return planned
@@ -163,21 +163,23 @@ def _needed_kinds(
         )
     step = float(ratios.mean())
     return {
-        "with-large": (ladder[:-1], _population(TARGET, 1) + _population("large", step)),
-        "with-small": (ladder[1:], _population("small", 1 / step) + _population(TARGET, 1)),
+        "with-large": (ladder[:-1], population_of(TARGET, 1) + population_of("large", step)),
+        "with-small": (ladder[1:], population_of("small", 1 / step) + population_of(TARGET, 1)),
     }
 
 
-def _population(name: str, factor: float, coverage: float = 0.14) -> tuple[Population, ...]:
+def population_of(name: str, factor: float, coverage: float = 0.14) -> tuple[Population, ...]:
+    """One population, `factor` times the target's size."""
     return (Population(name, TARGET_RADIUS_UM * factor, coverage),)
 
 
-def _grow(
+def grow_for(
     populations: tuple[Population, ...],
     lowest: float,
     shape_px: tuple[int, int],
     seed: Sequence[int],
 ) -> Specimen:
+    """A specimen that fills a field of `shape_px` at the magnification `lowest`, and a margin."""
     number = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
     margin = 2 * max(p.radius_um for p in populations)
     size = max(shape_px) * Optics(common_objective(lowest)).pixel_size_um + margin
