@@ -132,7 +132,7 @@ def test_a_continuous_training_range_gives_no_notice_inside_it():
     assert fitted.notices({"magnification": 63.0})
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", [e for e in ENCODINGS if e != "one-hot"])
 def test_a_range_widened_by_zooming_reaches_further_and_says_so(encoding):
     fitted = MetadataSchema.fit(TRAINING, ["magnification"], encoding=encoding)
     wide = fitted.widened({"magnification"}, 2.0)
@@ -143,6 +143,88 @@ def test_a_range_widened_by_zooming_reaches_further_and_says_so(encoding):
     assert wide.notices({"magnification": 80.0}) == (
         "magnification 80x was trained by zooming only, from 5, 10, 20, 40",
     )
+
+
+def test_one_hot_keeps_the_trained_levels_when_zooming_widens_the_range():
+    fitted = MetadataSchema.fit(
+        TRAINING, ["magnification"], encoding="one-hot", outside="extrapolate"
+    )
+    for schema in (fitted, fitted.widened({"magnification"}, 2.0)):
+        assert schema.size == 5
+        codes = [schema.encode({"magnification": m}).tolist() for m in (5, 7, 14, 15, 63, 500)]
+        assert [code.index(1) for code in codes] == [0, 0, 1, 2, 3, 3]
+        assert schema.encode({}).tolist() == [0] * 5
+        assert schema.notices({"magnification": 20.1}) == ()
+        assert schema.notices({"magnification": 14.0}) == (
+            "magnification 14x is none of the trained values (5, 10, 20, 40); treated as 10x",
+        )
+        assert schema.notices({"magnification": 63.0})[0].endswith("treated as 40x")
+
+
+def test_one_hot_over_many_values_is_silent_within_their_range():
+    rows = [{"dose": float(i)} for i in range(40)]
+    fitted = MetadataSchema.fit(rows, ["dose"], encoding="one-hot")
+    assert fitted.size == 17
+    assert fitted.notices({"dose": 7.4}) == ()
+    assert fitted.notices({"dose": 50.0})[0].endswith("treated as 39")
+
+
+def test_normalised_is_even_in_the_number_and_log2_in_its_octave():
+    rows = [{"dose": 1.0, "magnification": 10.0}, {"dose": 16.0, "magnification": 40.0}]
+    even = MetadataSchema.fit(rows, ["dose", "magnification"], encoding="normalised")
+    assert even.encode({"dose": 4.0, "magnification": 25.0}).tolist() == pytest.approx(
+        [-0.6, 1, 0, 1]
+    )
+    octaves = MetadataSchema.fit(rows, ["dose", "magnification"], encoding="log2")
+    assert octaves.encode({"dose": 4.0, "magnification": 20.0}).tolist() == pytest.approx(
+        [0, 1, 0, 1]
+    )
+
+
+def test_log2_leaves_what_has_a_sign_or_a_zero_as_it_is():
+    rows = [{"plane_offset_um": 1.0, "dose": 0.0}, {"plane_offset_um": 3.0, "dose": 4.0}]
+    schema = MetadataSchema.fit(rows, ["plane_offset_um", "dose"], encoding="log2")
+    assert schema.encode({"plane_offset_um": -1.0, "dose": 2.0}).tolist() == [-1, 1, 0, 1]
+
+
+def test_a_linear_range_widened_unevenly_is_still_minus_one_to_one():
+    rows = [{"magnification": 10.0}, {"magnification": 40.0}]
+    wide = MetadataSchema.fit(rows, ["magnification"], "normalised").widened({"magnification"}, 2.0)
+    ends = [float(wide.encode({"magnification": m})[0]) for m in (5.0, 80.0)]
+    assert ends == pytest.approx([-1, 1])
+
+
+def test_a_range_covered_by_augmentation_reaches_one_way_and_says_so():
+    rows = [{"exposure_ms": 10.0}, {"exposure_ms": 100.0}]
+    fitted = MetadataSchema.fit(rows, ["exposure_ms"])
+    wide = fitted.covering("exposure_ms", 1.0, 50.0)
+    assert [float(wide.encode({"exposure_ms": e})[0]) for e in (1.0, 10.0, 100.0)] == pytest.approx(
+        [-1, 0, 1]
+    )
+    assert wide.notices({"exposure_ms": 3.0}) == (
+        "exposure_ms 3 ms was trained by augmentation only, from 10, 100",
+    )
+    assert fitted.covering("exposure_ms", 20.0, 50.0) == fitted
+
+
+PACKAGED = """{"fields": [
+  {"name": "magnification", "kind": "float", "transform": "log2", "encoding": "value",
+   "outside": "clamp", "centre": 3.8219280948873626, "scale": 1.9854268271702415, "categories": [],
+   "trained_min": 3.571428571428572, "trained_max": 56.0,
+   "trained_values": [5.0, 10.0, 20.0, 40.0]},
+  {"name": "modality", "kind": "text", "transform": "linear", "encoding": "value",
+   "outside": "clamp", "centre": 0.0, "scale": 1.0, "categories": ["DIC", "brightfield"],
+   "trained_min": null, "trained_max": null, "trained_values": ["DIC", "brightfield"]},
+  {"name": "dose", "kind": "float", "transform": "linear", "encoding": "thermometer",
+   "outside": "extrapolate", "centre": 2.0, "scale": 2.0, "categories": [],
+   "trained_min": 0.0, "trained_max": 4.0, "trained_values": [0.0, 1.0, 4.0]}]}"""
+
+
+def test_a_schema_from_an_earlier_package_gives_the_same_numbers():
+    schema = MetadataSchema.model_validate_json(PACKAGED)
+    numbers = schema.encode({"magnification": 20.0, "modality": "brightfield", "dose": 2.5})
+    middle = (np.log2(20) - 3.8219280948873626) / 1.9854268271702415
+    assert numbers.tolist() == pytest.approx([middle, 1, 0, 1, 1, 1, 0.5, 1], abs=1e-6)
 
 
 def test_dropping_a_field_equals_not_knowing_it(schema):

@@ -13,7 +13,8 @@ from napari_metaseg.conditioning.encodings import (
     Encoding,
     encode_number,
     encoded_size,
-    thermometer_levels,
+    encoding_levels,
+    nearest_level,
 )
 from napari_metaseg.errors import InputError
 
@@ -23,6 +24,8 @@ Outside = Literal["clamp", "extrapolate"]
 FEW = 8
 """Up to this many trained values are listed; beyond, the range says enough."""
 
+_ZOOMED = ("magnification", "pixel_size_um")
+
 _SAME = 0.01
 """Relative difference below which two numbers are one trained value."""
 
@@ -30,9 +33,11 @@ _SAME = 0.01
 class FieldEncoding(BaseModel):
     """How one field becomes numbers, fitted on the training values.
 
-    A float is transformed and scaled so that the trained range becomes [-1, 1]; a truth value
-    becomes -1 or 1; a text one-hot over `categories`. The last number of a field is its presence
-    mark: 1 where the value is known, and all numbers are 0 where it is not.
+    A float is transformed, scaled so that the trained range becomes [-1, 1], and encoded; a truth
+    value becomes -1 or 1; a text one-hot over `categories`. The last number of a field is its
+    presence mark: 1 where the value is known, and all numbers are 0 where it is not. With the
+    encoding one-hot a number counts as the nearest trained one in the transformed scale, whatever
+    `outside` says.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,12 +98,24 @@ class FieldEncoding(BaseModel):
 
         For magnifications and pixel sizes, which zooming the training images changes.
         """
-        if self.trained_min is None or self.trained_max is None or factor == 1:
+        if self.trained_min is None or self.trained_max is None:
             return self
-        low, high = self.trained_min / factor, self.trained_max * factor
+        return self.covering(self.trained_min / factor, self.trained_max * factor)
+
+    def covering(self, low: float, high: float) -> FieldEncoding:
+        """The field with a trained range that reaches from `low` to `high`, if it did not before.
+
+        For what an augmentation showed the network; the trained values themselves stay, and with
+        them the levels of an encoding. Fields that are no numbers are left as they are.
+        """
+        if self.trained_min is None or self.trained_max is None:
+            return self
+        low, high = min(low, self.trained_min), max(high, self.trained_max)
+        if (low, high) == (self.trained_min, self.trained_max):
+            return self
         ends = [transformed(self.name, end, self.transform) for end in (low, high)]
-        changed = {"trained_min": low, "trained_max": high, "scale": (ends[1] - ends[0]) / 2}
-        return self.model_copy(update=changed)
+        changed = {"centre": sum(ends) / 2, "scale": (ends[1] - ends[0]) / 2}
+        return self.model_copy(update={"trained_min": low, "trained_max": high, **changed})
 
     def _inside(self, value: Value) -> float:
         """The scaled number; the nearest trained one's beyond the range, unless it extrapolates."""
@@ -114,7 +131,7 @@ class FieldEncoding(BaseModel):
 
     @property
     def _levels(self) -> tuple[float, ...]:
-        return thermometer_levels([self.scaled(value) for value in self.trained_values])
+        return encoding_levels(self.encoding, [self.scaled(value) for value in self.trained_values])
 
     @property
     def trained_text(self) -> str:
@@ -132,20 +149,47 @@ class FieldEncoding(BaseModel):
         return self._number_notice(value) if self.kind == "float" else None
 
     def _number_notice(self, value: Value) -> str | None:
-        number, low, high = float(value), self.trained_min, self.trained_max
-        if any(same_number(number, float(seen)) for seen in self.trained_values):
+        number = float(value)
+        seen = [float(value) for value in self.trained_values]
+        if any(same_number(number, known) for known in seen):
             return None
         shown = self._with_unit(number)
-        if low is not None and high is not None and not low <= number <= high:
-            edge = self._with_unit(low if number < low else high)
-            done = f"{edge} is used" if self.outside == "clamp" else "the network extrapolates"
-            return f"{self.name} {shown} is outside the trained range ({low:g} to {high:g}); {done}"
-        seen = [float(value) for value in self.trained_values]
+        if self.encoding == "one-hot":
+            return self._category_notice(number, shown)
+        if not self._within_range(number):
+            return (
+                f"{self.name} {shown} is outside {self._range_text}; {self._done_outside(number)}"
+            )
         if not seen[0] <= number <= seen[-1]:
-            return f"{self.name} {shown} was trained by zooming only, from {self.trained_text}"
+            how = "by zooming only" if self.name in _ZOOMED else "by augmentation only"
+            return f"{self.name} {shown} was trained {how}, from {self.trained_text}"
         if len(seen) > FEW:
             return None
         return f"{self.name} {shown} lies between trained values ({self.trained_text})"
+
+    def _category_notice(self, number: float, shown: str) -> str | None:
+        seen = [float(value) for value in self.trained_values]
+        if len(self._levels) < len(seen) and seen[0] <= number <= seen[-1]:
+            return None
+        nearest = seen[nearest_level(self.scaled(number), [self.scaled(v) for v in seen])]
+        return (
+            f"{self.name} {shown} is none of the trained values ({self.trained_text}); "
+            f"treated as {self._with_unit(nearest)}"
+        )
+
+    def _within_range(self, number: float) -> bool:
+        low, high = self.trained_min, self.trained_max
+        return low is None or high is None or low <= number <= high
+
+    @property
+    def _range_text(self) -> str:
+        return f"the trained range ({self.trained_min:g} to {self.trained_max:g})"
+
+    def _done_outside(self, number: float) -> str:
+        if self.outside == "extrapolate" or self.trained_min is None or self.trained_max is None:
+            return "the network extrapolates"
+        edge = self.trained_min if number < self.trained_min else self.trained_max
+        return f"{self._with_unit(edge)} is used"
 
     def _with_unit(self, number: float) -> str:
         unit = CONDITION_FIELDS[self.name].unit if self.name in CONDITION_FIELDS else ""

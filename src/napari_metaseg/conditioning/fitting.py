@@ -22,6 +22,8 @@ _TRANSFORMS: dict[str, Transform] = {
     "exposure_ms": "log10",
 }
 
+_SIGNED = {"plane_offset_um", "z_offset_um"}
+
 
 def fit_field(
     name: str, values: Sequence[Value], encoding: Encoding = "value", outside: Outside = "clamp"
@@ -41,7 +43,7 @@ def _fit_number(
     name: str, values: Sequence[Value], encoding: Encoding, outside: Outside
 ) -> FieldEncoding:
     """The float field; a single trained value gets scale 1, so its small spread is not blown up."""
-    transform = _TRANSFORMS.get(name, "linear")
+    transform = _transform(name, values, encoding)
     ordered = sorted(values, key=lambda value: transformed(name, value, transform))
     low, high = (transformed(name, value, transform) for value in (ordered[0], ordered[-1]))
     distinct = _distinct(ordered)
@@ -57,6 +59,16 @@ def _fit_number(
         trained_max=float(ordered[-1]),
         trained_values=distinct,
     )
+
+
+def _transform(name: str, values: Sequence[Value], encoding: Encoding) -> Transform:
+    """The scale on which the field's numbers are even; log2 needs numbers above 0 and no sign."""
+    if encoding == "normalised":
+        return "linear"
+    if encoding == "log2":
+        positive = name not in _SIGNED and all(float(value) > 0 for value in values)
+        return "log2" if positive else "linear"
+    return _TRANSFORMS.get(name, "linear")
 
 
 def _kind(name: str, values: Sequence[Value]) -> Kind:

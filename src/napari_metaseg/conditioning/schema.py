@@ -39,7 +39,8 @@ class MetadataSchema(BaseModel):
         """The schema for `fields` over the training conditions.
 
         `outside` chooses what a number beyond the trained range does: "clamp" uses the nearest
-        trained value, "extrapolate" goes on along the encoding. Raises `InputError` for a field
+        trained value, "extrapolate" goes on along the encoding (but one-hot, which always uses the
+        nearest trained value). Raises `InputError` for a field
         that no condition states and for a value that does not fit its field.
         """
         known = stated_values(conditions)
@@ -59,6 +60,11 @@ class MetadataSchema(BaseModel):
         For an augmentation that showed the network values beyond those of the images.
         """
         fields = (f.widened(factor) if f.name in names else f for f in self.fields)
+        return MetadataSchema(fields=tuple(fields))
+
+    def covering(self, name: str, low: float, high: float) -> MetadataSchema:
+        """The schema whose number field `name` has a trained range from `low` to `high` or wider."""
+        fields = (f.covering(low, high) if f.name == name else f for f in self.fields)
         return MetadataSchema(fields=tuple(fields))
 
     @property
