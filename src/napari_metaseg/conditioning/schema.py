@@ -63,7 +63,7 @@ class MetadataSchema(BaseModel):
         return MetadataSchema(fields=tuple(fields))
 
     def covering(self, name: str, low: float, high: float) -> MetadataSchema:
-        """The schema whose number field `name` has a trained range from `low` to `high` or wider."""
+        """The schema whose number field `name` covers `low` to `high` in training."""
         fields = (f.covering(low, high) if f.name == name else f for f in self.fields)
         return MetadataSchema(fields=tuple(fields))
 

@@ -1,0 +1,136 @@
+"""Whether the stated scale fits what is seen: the size of objects against those of training.
+
+A wrong pixel size or magnification is no error that a file can show, yet it makes every object too
+large or too small in µm. That is what is checked here, generously: biology varies, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage
+
+from napari_metaseg.acquisition.condition import Condition
+from napari_metaseg.datasets.items import PlaneItem
+
+Unit = Literal["µm", "µm at 1x", "px"]
+
+LEAST_OBJECTS = 5
+"""Fewer objects say nothing about a size."""
+GENEROUS = 1.6
+"""How far the usual object may lie beyond the trained sizes before it is worth a sentence."""
+_SPECKS_PX = 9
+"""Objects of fewer pixels are noise of the prediction, or cells hardly seen."""
+
+
+class ObjectSizes(BaseModel):
+    """The 5th, 50th and 95th percentile of the equivalent diameter of training objects.
+
+    In µm where the pixel size was known; in camera µm over magnification as if a pixel were 1 µm
+    on the camera (`µm at 1x`) where only the magnification was; else in pixels.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    unit: Unit
+    low: float = Field(gt=0)
+    median: float = Field(gt=0)
+    high: float = Field(gt=0)
+    objects: int = Field(ge=1)
+
+
+def measure_sizes(items: Sequence[PlaneItem]) -> ObjectSizes | None:
+    """The sizes of the annotated objects of all items, in the best unit that all of them allow.
+
+    Objects that touch the edge of their plane are left out. None where there are fewer than
+    `LEAST_OBJECTS`.
+    """
+    annotated = [(_objects_of(item), item.condition) for item in items if item.target is not None]
+    measured = [(_diameters_px(labels), condition) for labels, condition in annotated]
+    measured = [(widths, condition) for widths, condition in measured if widths.size]
+    unit = _common_unit([condition for _, condition in measured])
+    sizes = [widths * (_scale(condition, unit) or 1.0) for widths, condition in measured]
+    every = np.concatenate([np.empty(0), *sizes])
+    if every.size < LEAST_OBJECTS:
+        return None
+    low, median, high = (float(p) for p in np.percentile(every, (5, 50, 95)))
+    return ObjectSizes(unit=unit, low=low, median=median, high=high, objects=every.size)
+
+
+def size_notice(
+    labels: NDArray[np.int32], condition: Condition, sizes: ObjectSizes | None
+) -> str | None:
+    """A plain sentence where the objects found (Y, X) have sizes that training never saw.
+
+    None where sizes or scale are unknown, where fewer than `LEAST_OBJECTS` lie clear of the edge,
+    or where their median is within `GENEROUS` of the trained sizes.
+    """
+    scale = None if sizes is None else _scale(condition, sizes.unit)
+    if sizes is None or scale is None:
+        return None
+    widths = _diameters_px(labels) * scale
+    if widths.size < LEAST_OBJECTS:
+        return None
+    found = float(np.median(widths))
+    if sizes.low / GENEROUS <= found <= sizes.high * GENEROUS:
+        return None
+    return _sentence(found, sizes)
+
+
+def _sentence(found: float, sizes: ObjectSizes) -> str:
+    if sizes.unit == "px":
+        return (
+            f"the objects found are {found:.2g} px wide; in training they were {sizes.low:.2g} to "
+            f"{sizes.high:.2g} px: check that the images have the scale of the training images"
+        )
+    if sizes.unit == "µm":
+        return (
+            f"the objects found are {found:.2g} µm wide at the stated pixel size; in training they "
+            f"were {sizes.low:.2g} to {sizes.high:.2g} µm: check pixel_size_um and magnification"
+        )
+    times = max(found / sizes.high, sizes.low / found)
+    word = "larger" if found > sizes.high else "smaller"
+    return (
+        f"the objects found are {times:.2g} times {word} than any usual one in training at the "
+        "stated magnification: check magnification"
+    )
+
+
+def _objects_of(item: PlaneItem) -> NDArray[np.int32]:
+    """One number per object; where the annotation tells none apart, connected pixels are one."""
+    if item.target is None:
+        return np.zeros(item.image.shape[-2:], np.int32)
+    if item.target.instances is not None:
+        return item.target.instances
+    annotated = item.target.valid & (item.target.classes > 0)
+    return np.asarray(ndimage.label(annotated)[0], np.int32)
+
+
+def _diameters_px(labels: NDArray[np.int32]) -> NDArray[np.float64]:
+    """The diameter of the disc of equal area, per object that does not touch the edge."""
+    numbers, areas = np.unique(labels, return_counts=True)
+    edges = np.unique(np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()]))
+    whole = (numbers > 0) & (areas >= _SPECKS_PX) & ~np.isin(numbers, edges)
+    return np.asarray(np.sqrt(4 * areas[whole] / np.pi), np.float64)
+
+
+def _common_unit(conditions: Sequence[Condition]) -> Unit:
+    units: tuple[Unit, ...] = ("µm", "µm at 1x")
+    for unit in units:
+        if conditions and all(_scale(condition, unit) for condition in conditions):
+            return unit
+    return "px"
+
+
+def _scale(condition: Condition, unit: Unit) -> float | None:
+    """What a pixel measures in that unit, or None where the condition does not say."""
+    if unit == "px":
+        return 1.0
+    value = condition.get("pixel_size_um" if unit == "µm" else "magnification")
+    if isinstance(value, bool | str) or value is None or value <= 0:
+        return None
+    return float(value) if unit == "µm" else 1 / float(value)
