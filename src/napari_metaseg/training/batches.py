@@ -36,23 +36,42 @@ class TensorBatch:
         )
 
 
-def encode_conditions(
-    batch: PatchBatch, schema: MetadataSchema, dropout: float, seed: int, step: int
-) -> NDArray[np.float32]:
-    """One metadata vector (N, M) per patch; each known field is hidden with probability `dropout`.
+@dataclass(frozen=True)
+class Dropout:
+    """How often metadata is hidden in training: each field, and the whole record of a patch.
 
-    Hidden fields read as unknown, so that one network serves files with holes. Drawn from
-    (seed, step) alone.
+    A `field` of 1 hides everything always: the twin of a network that never saw metadata.
+    """
+
+    field: float = 0.0
+    record: float = 0.0
+
+
+def encode_conditions(
+    batch: PatchBatch, schema: MetadataSchema, dropout: Dropout | float, seed: int, step: int
+) -> NDArray[np.float32]:
+    """One metadata vector (N, M) per patch, parts of it hidden as `dropout` says.
+
+    Hidden fields read as unknown, so that one network serves files with holes. A number alone is
+    the dropout of single fields. Drawn from (seed, step) alone; what hides records does not change
+    which fields are drawn.
     """
     if not schema.fields:
         return np.zeros((len(batch.conditions), 0), np.float32)
+    dropout = dropout if isinstance(dropout, Dropout) else Dropout(dropout)
     rng = np.random.default_rng([seed, step, _DROPOUT_STREAM])
-    hidden = rng.random((len(batch.conditions), len(schema.fields))) < dropout
+    hidden = rng.random((len(batch.conditions), len(schema.fields))) < dropout.field
+    hidden |= rng.random((len(batch.conditions), 1)) < dropout.record
     return schema.drop(np.stack([schema.encode(c) for c in batch.conditions]), hidden)
 
 
 def iterate_batches(
-    sampler: PatchSampler, schema: MetadataSchema, *, dropout: float, seed: int, start: int
+    sampler: PatchSampler,
+    schema: MetadataSchema,
+    *,
+    dropout: Dropout | float,
+    seed: int,
+    start: int,
 ) -> Iterator[TensorBatch]:
     """The batches of steps `start`, `start + 1`, ... without end; close the iterator when done."""
 

@@ -21,7 +21,7 @@ from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import resolve_device
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.score import default_domain
-from napari_metaseg.training.batches import TensorBatch, iterate_batches
+from napari_metaseg.training.batches import Dropout, TensorBatch, iterate_batches
 from napari_metaseg.training.checkpoint import (
     Checkpoint,
     Position,
@@ -112,7 +112,7 @@ class Trainer:
         return iterate_batches(
             self._sampler,
             self.plan.schema,
-            dropout=request.metadata_dropout,
+            dropout=Dropout(request.metadata_dropout, request.record_dropout),
             seed=request.seed,
             start=self.position.step,
         )
