@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event
-from napari_metaseg.studies import focus_series, metadata_needed, real_cells
-from napari_metaseg.studies.study import (
-    StudyRequest,
-    StudyRow,
-    Trial,
-    markdown_table,
-    run_trial,
-    write_rows,
-)
+from napari_metaseg.studies import focus_series, magnification, metadata_needed, real_cells
+from napari_metaseg.studies.collect import TrialResult, collect
+from napari_metaseg.studies.execution import perform_all
+from napari_metaseg.studies.report import write_study
+from napari_metaseg.studies.study import StudyRequest, Trial
 
 Design = Callable[[StudyRequest], Generator[Event, None, tuple[Trial, ...]]]
 
@@ -32,6 +29,14 @@ class Study:
     design: Design
 
 
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study found, and its report.md; the tables and figures lie beside that."""
+
+    report: Path
+    trials: tuple[TrialResult, ...]
+
+
 STUDIES: Mapping[str, Study] = {
     "metadata-needed": Study(
         "virtual microscope: a task that needs the magnification, and one that does not",
@@ -45,18 +50,45 @@ STUDIES: Mapping[str, Study] = {
         "a real focus series: the U-Net without and with each plane's offset from focus",
         focus_series.design,
     ),
+    "imbalance": Study(
+        "four magnifications in shares of 20, 30, 1 and 49 %: which strategy serves the rare one?",
+        magnification.imbalance,
+    ),
+    "unseen": Study(
+        "15x and 63x, never trained on: which strategy comes near a network trained there?",
+        magnification.unseen,
+    ),
+    "encodings": Study(
+        "how should the magnification be written down, within and beyond the trained range?",
+        magnification.encodings,
+    ),
+    "sites": Study(
+        "which layers, and how many, should metadata reach?",
+        magnification.sites,
+    ),
+    "benefit": Study(
+        "what does every method bring, for how many parameters and how much time?",
+        magnification.benefit,
+    ),
+    "augmentation": Study(
+        "does zooming the training images, with their metadata, help or harm?",
+        magnification.augmentation,
+    ),
 }
 
 
-def run_study(request: StudyRequest, token: CancelToken) -> Generator[Event, None, list[StudyRow]]:
-    """Run a study; writes `study.json` and `study.md` and yields what its trainings yield."""
+def run_study(request: StudyRequest, token: CancelToken) -> Generator[Event, None, StudyResult]:
+    """Run what is missing of a study, collect all its runs, and write its report.
+
+    Runs that other processes performed into the same folder are collected too. Raises `InputError`
+    for a name that is no study, `Cancelled` on the token; finished runs are kept.
+    """
     if request.name not in STUDIES:
         known = ", ".join(STUDIES)
         raise InputError("no such study", got=request.name, way_out=f"Choose one of {known}")
-    trials = yield from STUDIES[request.name].design(request)
-    rows: list[StudyRow] = []
-    for trial in trials:
-        rows += yield from run_trial(trial, request, token)
-    write_rows(rows, request.out / "study.json")
-    (request.out / "study.md").write_text(markdown_table(rows), encoding="utf-8")
-    return rows
+    study = STUDIES[request.name]
+    trials = yield from study.design(request)
+    notices = yield from perform_all(trials, request, token)
+    results = collect(trials, request)
+    report = write_study(request, study.sentence, results, notices)
+    return StudyResult(report, tuple(results))

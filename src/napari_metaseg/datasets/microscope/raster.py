@@ -169,7 +169,7 @@ def _add_nucleus(
 ) -> None:
     ratio = _depth_ratio(nucleus, patch)
     thickness = np.sqrt(np.maximum(0, 1 - ratio**4), dtype=np.float32)
-    chromatin = 1 + 0.2 * _look_up(pattern, nucleus, patch)
+    chromatin = 1 + np.float32(nucleus.grain) * _look_up(pattern, nucleus, patch)
     holes = np.zeros_like(thickness)
     for u, v, size in nucleus.nucleoli:
         holes += np.exp(-((patch.u - u) ** 2 + (patch.v - v) ** 2) / (size**2))

@@ -21,13 +21,21 @@ class Population:
     """One kind of nucleus.
 
     `radius_um` is the median equivalent radius, `spread` the standard deviation of its logarithm;
-    `coverage` is the share of the specimen's area that the population fills.
+    `coverage` is the share of the specimen's area that the population fills. `elongation` is the
+    range of axis ratios, `roughness` how far the outline strays from an ellipse, `brightness` a
+    factor on dye and stain, `grain` the contrast of the chromatin, `nucleoli` the least and the
+    largest number of nucleoli.
     """
 
     name: str
     radius_um: float
     coverage: float
     spread: float = 0.09
+    elongation: tuple[float, float] = (1.0, 1.45)
+    roughness: float = 0.16
+    brightness: float = 1.0
+    grain: float = 0.2
+    nucleoli: tuple[int, int] = (1, 3)
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Nucleus:
 
     `waves` are the outline's (order, amplitude, phase): radius(θ) = radius (1 + Σ a cos(kθ + p)) on
     an ellipse of axis ratio `elongation`. `texture` is where its chromatin starts in the specimen's
-    pattern; `nucleoli` are (u, v, radius) in units of the nucleus's radius.
+    pattern, `grain` its contrast; `nucleoli` are (u, v, radius) in units of the nucleus's radius.
     """
 
     x_um: float
@@ -50,6 +58,7 @@ class Nucleus:
     texture: tuple[float, float]
     nucleoli: tuple[tuple[float, float, float], ...]
     population: str
+    grain: float = 0.2
 
     @property
     def reach_um(self) -> float:
@@ -110,12 +119,12 @@ def grow_specimen(
     if size_um <= 0 or any(p.radius_um <= 0 for p in populations):
         raise InputError("sizes in a specimen must be above 0", got=f"{size_um:g} µm")
     rng = np.random.default_rng(seed)
-    drawn = [(p.name, float(r)) for p in populations for r in _draw_radii(p, size_um, rng)]
+    drawn = [(p, float(r)) for p in populations for r in _draw_radii(p, size_um, rng)]
     drawn.sort(key=lambda item: -item[1])
     thickest = max((p.radius_um for p in populations), default=1.0)
     placed: list[Nucleus] = []
-    for name, radius in drawn:
-        nucleus = _shape_nucleus(name, radius, radius / thickest, rng)
+    for population, radius in drawn:
+        nucleus = _shape_nucleus(population, radius, radius / thickest, rng)
         place = _find_place(nucleus.reach_um, placed, size_um, rng)
         if place is not None:
             height = float(rng.normal(0.0, depth_um)) if depth_um else 0.0
@@ -132,28 +141,34 @@ def _draw_radii(
 
 
 def _shape_nucleus(
-    name: str, radius_um: float, thickness: float, rng: np.random.Generator
+    population: Population, radius_um: float, thickness: float, rng: np.random.Generator
 ) -> Nucleus:
     waves = tuple(
-        (order, float(rng.uniform(0.0, 0.16 / order)), float(rng.uniform(0, 2 * math.pi)))
+        (
+            order,
+            float(rng.uniform(0.0, population.roughness / order)),
+            float(rng.uniform(0, 2 * math.pi)),
+        )
         for order in (2, 3, 4, 5)
     )
+    fewest, most = population.nucleoli
     nucleoli = tuple(
         (float(0.5 * rng.normal()) * 0.6, float(0.5 * rng.normal()) * 0.6, float(size))
-        for size in rng.uniform(0.12, 0.24, rng.integers(1, 4))
+        for size in rng.uniform(0.12, 0.24, rng.integers(fewest, most + 1))
     )
     return Nucleus(
         x_um=0.0,
         y_um=0.0,
         z_um=0.0,
         radius_um=radius_um,
-        elongation=float(rng.uniform(1.0, 1.45)),
+        elongation=float(rng.uniform(*population.elongation)),
         angle=float(rng.uniform(0, math.pi)),
         waves=waves,
-        brightness=thickness * float(np.exp(rng.normal(0.0, 0.12))),
+        brightness=population.brightness * thickness * float(np.exp(rng.normal(0.0, 0.12))),
         texture=(float(rng.uniform()), float(rng.uniform())),
         nucleoli=nucleoli,
-        population=name,
+        population=population.name,
+        grain=population.grain,
     )
 
 
