@@ -1,8 +1,8 @@
-"""Blocks that scale and shift each channel of a feature map: FiLM, SE, ME, SME.
+"""Blocks that scale and shift each channel of a feature map: FiLM, SE, ME, SME, joint fusion.
 
 Shapes: features (N, C, Y, X); metadata (N, M), one row per sample, whose meaning is the schema's
-(FiLM takes an embedding of it). Sources: FiLM, Perez et al. 2018 (arXiv 1709.07871), without
-the sigmoid of ivadomed's version; SE, ME and SME, arXiv 2308.09411 as its public code has them
+(FiLM takes an embedding of it). Sources: FiLM, Perez et al. 2018 (arXiv 1709.07871), and with the
+sigmoid of neuropoly/ivadomed; SE, ME and SME, arXiv 2308.09411 as its public code has them
 (akvilonBrown/sme-metadata), where the gate also shifts.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from napari_metaseg.conditioning.steerable import zero_linear
 
 
 class ChannelAffine(nn.Module):
@@ -42,6 +44,42 @@ class FiLM(ChannelAffine):
         """1 + γ and β."""
         gamma, beta = self.generator(m).chunk(2, dim=1)
         return 1 + gamma, beta
+
+
+class SigmoidFiLM(ChannelAffine):
+    """y = γ x + β with (γ, β) = σ(A e + c), e the metadata embedding, as ivadomed has it.
+
+    γ lies in (0, 1): it can only attenuate.
+    """
+
+    def __init__(self, channels: int, metadata_size: int) -> None:
+        super().__init__()
+        self.generator = nn.Linear(metadata_size, 2 * channels)
+
+    def scale_and_shift(self, x: Tensor | None, m: Tensor) -> tuple[Tensor, Tensor]:
+        """γ and β."""
+        gamma, beta = torch.sigmoid(self.generator(m)).chunk(2, dim=1)
+        return gamma, beta
+
+
+class JointFusion(ChannelAffine):
+    """y = x + L2(ReLU(L1([s; m]))): fully connected layers join image and metadata.
+
+    s are the channel means; the result is added at every pixel. It is 0 at the start.
+    """
+
+    reads_image = True
+
+    def __init__(self, channels: int, metadata_size: int) -> None:
+        super().__init__()
+        self.join = nn.Linear(channels + metadata_size, channels)
+        self.generator = zero_linear(channels, channels)
+
+    def scale_and_shift(self, x: Tensor | None, m: Tensor) -> tuple[Tensor, Tensor]:
+        """1 and the joint vector."""
+        joint = torch.relu(self.join(torch.cat([channel_means(x), m], dim=1)))
+        shift: Tensor = self.generator(joint)
+        return torch.ones_like(shift), shift
 
 
 class Gate(ChannelAffine):
@@ -107,11 +145,3 @@ def channel_means(x: Tensor | None) -> Tensor:
     if x is None:
         raise ValueError("this block reads the image: features are needed")
     return x.mean(dim=(2, 3))
-
-
-def zero_linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer that gives 0 until it is trained, so that a network starts as its base."""
-    layer = nn.Linear(inputs, outputs)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer

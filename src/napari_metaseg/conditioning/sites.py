@@ -16,6 +16,8 @@ SITE_GROUPS = {
     "decoder": "The stages that grow it again.",
     "inner": "The coarse half: the bottleneck and the stages next to it.",
     "outer": "The fine half: the stages near full resolution.",
+    "symmetric": "The outermost pair: the first stage and the last, which face each other.",
+    "first": "The first stage alone, where the image enters.",
 }
 
 
@@ -50,4 +52,6 @@ def _in_group(stage: str, group: str, depth: int) -> bool:
         "decoder": stage.startswith("dec"),
         "inner": not fine,
         "outer": fine,
+        "symmetric": level == 1 and stage != "bottleneck",
+        "first": stage == "enc1",
     }[group]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,10 +11,12 @@ from napari_metaseg.conditioning.sites import resolve_sites
 from napari_metaseg.errors import InputError
 
 Norm = Literal["batch", "none"]
-Upsampling = Literal["nearest", "transposed"]
+Upsampling = Literal["nearest", "transposed", "bilinear"]
 Architecture = Literal["unet", "published-unet3"]
 Fused = Literal["both", "weights", "bias"]
 Generator = Literal["learned", "pretrained", "frozen"]
+
+_PUBLISHED = {"width": 64, "depth": 5, "convs_per_stage": 3, "upsampling": "transposed"}
 
 
 class NetworkConfig(BaseModel):
@@ -22,10 +24,16 @@ class NetworkConfig(BaseModel):
 
     `out_channels` is 1 for two classes (one logit) and K + 1 for K foreground classes (softmax).
     `depth` counts the halvings, and each doubles `width`. Group and instance norm are not offered:
-    they average over the tile, so that no tiling would be exact. `fuse` and `generator` are for the
-    fusion methods: which part of a convolution metadata change, and whether what turns metadata
-    into filters learns with the images. `head_columns` are the metadata columns of the categories
-    that each have a head of their own (method multi-head).
+    they average over the tile, so that no tiling would be exact. "bilinear" upsampling aligns
+    corners, so that no tile agrees with the whole. `fuse` and `generator` are for the fusion
+    methods: which part of a convolution metadata change, and whether what turns metadata
+    into filters learns with the images. `rank` also counts the filters of a mixture. `head_columns`
+    are the metadata columns of the categories that each have a head of their own (multi-head).
+    `sites` have no say for methods with a place of their own (`MethodInfo.places`).
+
+    "published-unet3" is the network of arXiv 2308.09411: `width` channels at every level, three
+    convolutions a stage, transposed upsampling as its experiments ran it, or bilinear. What is not
+    given takes the published value: width 64, depth 5, 3 convolutions, transposed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +55,13 @@ class NetworkConfig(BaseModel):
     rank: int = Field(4, ge=1)
     reduction: int = Field(2, ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _published(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("architecture") == "published-unet3":
+            return _PUBLISHED | data
+        return data
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         method = method_info(self.method)
@@ -57,12 +72,40 @@ class NetworkConfig(BaseModel):
                 got="no metadata fields",
                 way_out="Name at least one field, or choose method none",
             )
+        if self.method == "multi-head":
+            self._check_heads()
+        if self.architecture == "published-unet3" and self.upsampling == "nearest":
+            raise InputError(
+                "The published U-Net3 has no nearest-neighbour upsampling",
+                got=self.upsampling,
+                way_out="Choose transposed, as in its experiments, or bilinear",
+            )
         return self
+
+    def _check_heads(self) -> None:
+        columns = self.head_columns
+        if len(columns) < 2 or not all(0 <= c < self.metadata_size for c in columns):
+            raise InputError(
+                "Method multi-head needs two or more categories",
+                got=f"columns {list(columns)} of {self.metadata_size}",
+                way_out="Name a field whose categories shall have a head each",
+            )
 
     @property
     def stride(self) -> int:
         """Image sides must be multiples of this."""
         return int(2**self.depth)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each level, from full resolution down to the bottleneck."""
+        grows = self.architecture == "unet"
+        return tuple(self.width * 2 ** (level * grows) for level in range(self.depth + 1))
+
+    @property
+    def tiles_exactly(self) -> bool:
+        """Whether tiles with their halo agree with the whole plane; if not, run it whole."""
+        return self.upsampling != "bilinear"
 
     @property
     def needs_plane(self) -> bool:

@@ -4,34 +4,47 @@ With the metadata known, every block is arithmetic on constants: batch norm and 
 shift per channel before the ReLU and go into the convolution; fused filters are filters. A gate
 after the ReLU, y = ReLU(z)·s + β with s ≥ 0, equals max(z·s + β, β): the scale and shift go into
 the convolution and the ReLU's floor moves from 0 to β. So β is added behind the zero padding, where
-the published block adds it, and no step is added.
+the published block adds it, and no step is added. Constant metadata planes become one plane of ones
+beside the image, which meets the zero padding as they did.
 """
 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_metaseg.conditioning.blocks import ChannelAffine
+from napari_metaseg.conditioning.heads import DynamicHead, Head, Layers, MultiHead
+from napari_metaseg.conditioning.steerable import SteerableConv2d
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.unet import ConditionedUNet, ConvUnit, Stage, UNet
 
 _Affine = tuple[Tensor, Tensor]
+_PARTS = (ChannelAffine, SteerableConv2d, Head, MultiHead, DynamicHead)
 
 
 class FoldedUnit(nn.Module):
-    """Convolution, then max(·, floor); the floor is 0 for a plain ReLU."""
+    """Convolution, then max(·, floor); the floor is 0 for a plain ReLU.
 
-    def __init__(self, weight: Tensor, bias: Tensor, floor: Tensor | None) -> None:
+    With `adds_plane`, a plane of ones stands behind the input's channels.
+    """
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor, floor: Tensor | None = None, *, adds_plane: bool = False
+    ) -> None:
         super().__init__()
         self.weight, self.bias = _constant(weight), _constant(bias)
         self.floor = None if floor is None else _constant(floor[:, None, None])
+        self.adds_plane = adds_plane
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, C, Y, X) for features."""
+        if self.adds_plane:
+            x = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
         y = F.conv2d(x, self.weight, self.bias, padding=1)
         return F.relu_(y) if self.floor is None else y.clamp_(min=self.floor.to(y.dtype))
 
@@ -43,6 +56,21 @@ class FoldedStage(nn.Sequential):
         """Features (N, C, Y, X) for features."""
         for unit in self:
             x = unit(x)
+        return x
+
+
+class FoldedHead(nn.Module):
+    """1×1 convolutions with a ReLU between; takes the conditioned head's place in the call."""
+
+    def __init__(self, layers: Layers) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(_constant(weight) for weight, _ in layers)
+        self.biases = nn.ParameterList(_constant(bias) for _, bias in layers)
+
+    def forward(self, x: Tensor, m: Tensor | None = None, deepest: Tensor | None = None) -> Tensor:
+        """Logits (N, K, Y, X) for features (N, C, Y, X)."""
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = F.conv2d(F.relu(x) if i else x, weight, bias)
         return x
 
 
@@ -68,68 +96,88 @@ def fold(network: ConditionedUNet, m: Tensor, *, plane: Tensor | None = None) ->
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     probe = next(network.parameters()).new_zeros(1)
     embedded = network.embed(m, probe)
-    gates = _gates(network, m, embedded, plane)
+    found = _constants(network, m, embedded, plane)
 
     def stage(module: nn.Module) -> FoldedStage:
         assert isinstance(module, Stage)
-        return _fold_stage(module, embedded[0], gates)
+        return _fold_stage(module, found)
 
     return FoldedUNet(
         [stage(module) for module in network.encoder],
         stage(network.bottleneck),
         list(network.ups),
         [stage(module) for module in network.decoder],
-        network.head,
+        FoldedHead(found.head),
     ).eval()
 
 
-def _gates(
+@dataclass
+class _Constants:
+    """What every part of a network amounts to for one condition (and plane)."""
+
+    pairs: dict[nn.Module, _Affine] = field(default_factory=dict)
+    """Of a convolution its weight and bias, of a block its scale and shift (C,)."""
+    head: Layers = field(default_factory=list)
+
+    def see(self, part: nn.Module, inputs: tuple[Tensor | None, ...]) -> None:
+        """Keep what `part` amounts to for its inputs: features, metadata (1, E), deepest."""
+        x, m = inputs[:2]
+        assert m is not None
+        if isinstance(part, ChannelAffine):
+            scale, shift = part.scale_and_shift(x, m)
+            self.pairs[part] = scale[0], shift[0]
+        elif isinstance(part, SteerableConv2d):
+            self.pairs[part] = part.folded(m[0], x)
+        elif isinstance(part, Head | MultiHead | DynamicHead):
+            self.head = part.folded(m[0], inputs[2])
+
+
+def _constants(
     network: ConditionedUNet, m: Tensor, embedded: Tensor, plane: Tensor | None
-) -> dict[nn.Module, _Affine]:
-    """Scale and shift (C,) of every block, from metadata alone or as the plane gives them."""
-    blocks = [module for module in network.modules() if isinstance(module, ChannelAffine)]
-    if not any(block.reads_image for block in blocks):
-        return {block: _first(block.scale_and_shift(None, embedded)) for block in blocks}
+) -> _Constants:
+    """Every part's constants, from metadata alone or as the plane gives them."""
+    parts = [part for part in network.modules() if isinstance(part, _PARTS)]
+    found = _Constants()
+    if not any(part.reads_image for part in parts):
+        for part in parts:
+            found.see(part, (None, embedded, None))
+        return found
     if plane is None or len(plane) != 1:
         raise InputError(
             f"Method {network.config.method} looks at the image",
             got="no plane to fold for" if plane is None else f"{len(plane)} planes",
             way_out="Pass the one plane whose tiles will be predicted",
         )
-    found: dict[nn.Module, _Affine] = {}
-
-    def keep(block: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
-        assert isinstance(block, ChannelAffine)
-        found[block] = _first(block.scale_and_shift(*inputs))
-
-    for block in blocks:
-        block.register_forward_pre_hook(keep)
+    for part in parts:
+        part.register_forward_pre_hook(found.see)
     network(plane, m)
     return found
 
 
-def _first(pair: _Affine) -> _Affine:
-    return pair[0][0], pair[1][0]
-
-
-def _fold_stage(stage: Stage, m: Tensor, gates: dict[nn.Module, _Affine]) -> FoldedStage:
+def _fold_stage(stage: Stage, found: _Constants) -> FoldedStage:
     units = [unit for unit in stage.units if isinstance(unit, ConvUnit)]
-    pairs = [_fold_unit(unit, m, gates) for unit in units]
-    folded = [FoldedUnit(weight, bias, None) for weight, bias in pairs]
+    pairs = [_fold_unit(unit, found) for unit in units]
+    planes = [unit.conv.adds_plane for unit in units]
+    floor = None
     if stage.gate is not None:
-        weight, bias = pairs[-1]
-        scale, shift = gates[stage.gate]
-        folded[-1] = FoldedUnit(*_scaled(weight, bias, scale, shift), floor=shift)
-    return FoldedStage(*folded)
+        scale, floor = found.pairs[stage.gate]
+        pairs[-1] = _scaled(*pairs[-1], scale, floor)
+    floors = [*[None] * (len(units) - 1), floor]
+    return FoldedStage(
+        *(
+            FoldedUnit(weight, bias, end, adds_plane=plane)
+            for (weight, bias), end, plane in zip(pairs, floors, planes, strict=True)
+        )
+    )
 
 
-def _fold_unit(unit: ConvUnit, m: Tensor, gates: dict[nn.Module, _Affine]) -> _Affine:
+def _fold_unit(unit: ConvUnit, found: _Constants) -> _Affine:
     """The unit's convolution with all that stands between it and its ReLU."""
-    weight, bias = unit.conv.folded(m)
+    weight, bias = found.pairs[unit.conv]
     if unit.norm is not None:
         weight, bias = _scaled(weight, bias, *_norm_affine(unit.norm))
     if unit.modulate is not None:
-        weight, bias = _scaled(weight, bias, *gates[unit.modulate])
+        weight, bias = _scaled(weight, bias, *found.pairs[unit.modulate])
     return weight, bias
 
 
