@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from napari_metaseg import __version__
-from napari_metaseg.cli import cohort, demo, evaluate, info, predict, study, train
+from napari_metaseg.cli import cohort, demo, evaluate, info, inspect, predict, study, train
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken
 
 DONE, OURS, CALLERS, CANCELLED = 0, 1, 2, 130
 
-_COMMANDS = (demo, info, cohort, train, predict, evaluate, study)
+_COMMANDS = (demo, info, cohort, train, predict, evaluate, inspect, study)
 
 _DESCRIPTION = """\
 Segment microscopy images with U-Nets that know how each image was acquired.

@@ -1,0 +1,1 @@
+"""What metadata do inside a trained model: which layers move, and whether the result does."""
