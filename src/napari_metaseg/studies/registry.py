@@ -8,7 +8,13 @@ from pathlib import Path
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event
-from napari_metaseg.studies import focus_series, magnification, metadata_needed, real_cells
+from napari_metaseg.studies import (
+    focus_series,
+    magnification,
+    metadata_needed,
+    real_cells,
+    switching,
+)
 from napari_metaseg.studies.collect import TrialResult, collect
 from napari_metaseg.studies.execution import perform_all
 from napari_metaseg.studies.report import write_study
@@ -73,6 +79,22 @@ STUDIES: Mapping[str, Study] = {
     "augmentation": Study(
         "does zooming the training images, with their metadata, help or harm?",
         magnification.augmentation,
+    ),
+    "multitask": Study(
+        "two targets in the same images, one of them rare, told apart by the task alone",
+        switching.multitask,
+    ),
+    "styles": Study(
+        "the same nuclei outlined tightly, or rarely with a margin: the style is told",
+        switching.styles,
+    ),
+    "cell_lines": Study(
+        "seven cell lines, two in an image: only the named one is to be segmented",
+        switching.cell_lines,
+    ),
+    "continuous": Study(
+        "nuclei of a stated mean diameter, also of diameters between the trained ones",
+        switching.continuous,
     ),
 }
 
