@@ -79,5 +79,36 @@ def test_a_plane_of_unknown_scale_is_never_zoomed():
     settings = Augmentation(max_zoom=2, zoom_share=1)
     assert {draw_zoom(settings, {"modality": "DIC"}, rng) for _ in range(20)} == {1.0}
     drawn = [draw_zoom(settings, {"magnification": 20.0}, rng) for _ in range(200)]
-    assert 0.5 <= min(drawn) < 0.7
-    assert 1.5 < max(drawn) <= 2
+    assert 0.5 <= min(drawn) < 0.6
+    assert 1.4 < max(drawn) <= 1.5
+    far = Augmentation(max_zoom=2, max_zoom_in=2, zoom_share=1)
+    assert max(draw_zoom(far, {"magnification": 20.0}, rng) for _ in range(200)) > 1.8
+
+
+@pytest.mark.parametrize(("beyond", "reach"), [(1.0, (10.0, 40.0)), (1.2, (10 / 1.2, 48.0))])
+def test_zooming_can_be_kept_near_the_trained_magnifications(beyond, reach):
+    rng = np.random.default_rng(0)
+    settings = Augmentation(max_zoom=2, max_zoom_in=2, zoom_share=1, zoom_beyond=beyond)
+    for m in (10.0, 20.0, 40.0):
+        shown = [
+            m * draw_zoom(settings, {"magnification": m}, rng, (10.0, 40.0)) for _ in range(300)
+        ]
+        assert min(shown) >= max(m / 2, reach[0]) - 1e-9
+        assert max(shown) <= min(m * 2, reach[1]) + 1e-9
+        assert max(shown) / min(shown) > 1.8
+
+
+def test_a_fluorescence_plane_out_of_focus_is_not_zoomed():
+    """Through a lens of another aperture the same distance would blur it otherwise."""
+    settings = Augmentation(zoom_share=1)
+    known = {"magnification": 20.0, "modality": "fluorescence"}
+
+    def zooms(**changes):
+        rng = np.random.default_rng(0)
+        return {draw_zoom(settings, known | changes, rng) for _ in range(5)} != {1.0}
+
+    assert zooms()
+    assert zooms(plane_offset_um=1.0)
+    assert not zooms(plane_offset_um=-6.0)
+    assert not zooms(in_focus=False)
+    assert zooms(modality="brightfield", plane_offset_um=-6.0)

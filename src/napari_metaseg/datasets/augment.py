@@ -2,93 +2,77 @@
 
 Four discrete magnifications in a cohort teach nothing about those between; drawing the zoom from a
 continuous range does (as LIIF, Chen et al., CVPR 2021, and Meta-SR, Hu et al., CVPR 2019, do).
+The order is that of the light: lens (`zoom`, `defocus`), photons, then what changes no metadata.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from napari_metaseg.acquisition.condition import Condition
-from napari_metaseg.acquisition.record import Value
+from napari_metaseg.datasets.defocus import blur_px, can_defocus, defocused_condition
+from napari_metaseg.datasets.patch import Augmentation, Patch
+from napari_metaseg.datasets.photons import thin_all
+from napari_metaseg.datasets.zoom import draw_zoom, resample, zoomed_condition
+
+__all__ = ["Augmentation", "Patch", "augment", "draw_zoom", "zoomed_condition"]
 
 _DIRECTIONAL_MODALITIES = {"DIC", "DPC"}
 """Their contrast has a direction, which a turn or flip would make untrue."""
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """What is varied: turns and flips, zoom up to this factor both ways, contrast, noise.
-
-    `max_thinning` is the largest factor by which photons are lost (exposure follows) and
-    `max_defocus_um` the largest distance from focus that is added (the plane's offset follows).
-    """
-
-    turns: bool = True
-    max_zoom: float = 1.4
-    zoom_share: float = 0.5
-    contrast: float = 0.15
-    noise: float = 0.03
-    max_thinning: float = 1.0
-    max_defocus_um: float = 0.0
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One square patch: image (C, P, P), classes and valid (P, P), and its own condition."""
-
-    image: NDArray[np.float32]
-    classes: NDArray[np.int16]
-    valid: NDArray[np.bool_]
-    condition: Condition
-
-
-def draw_zoom(settings: Augmentation, condition: Condition, rng: np.random.Generator) -> float:
-    """A zoom factor, log-uniform within the range; 1 for most planes whose scale is unknown.
-
-    A plane without magnification and pixel size is left as it is: no metadata could follow.
-    """
-    scaled = "magnification" in condition or "pixel_size_um" in condition
-    uniform, share = rng.uniform(-1, 1), rng.random()
-    if not scaled or settings.max_zoom <= 1 or share >= settings.zoom_share:
-        return 1.0
-    return float(settings.max_zoom**uniform)
-
-
-def zoomed_condition(condition: Condition, zoom: float) -> Mapping[str, Value]:
-    """The condition after a zoom: magnification times, pixel size divided by the factor."""
-    changed = dict(condition)
-    for name, power in (("magnification", 1), ("pixel_size_um", -1)):
-        value = changed.get(name)
-        if isinstance(value, float | int):
-            changed[name] = float(value) * zoom**power
-    return changed
-
-
 def augment(patch: Patch, settings: Augmentation, patch_px: int, rng: np.random.Generator) -> Patch:
-    """The patch at `patch_px` pixels a side, turned, with contrast and noise drawn from `rng`.
+    """The patch at `patch_px` pixels a side, varied as `settings` says, drawn from `rng`.
 
-    A patch of another size is resampled to `patch_px`: zooming out blurs as the lower NA would;
-    zooming in adds no resolution (empty magnification).
+    A patch of another size is resampled to `patch_px`, its metadata with it (see `zoom`).
     """
-    zoom = patch_px / patch.classes.shape[0]
-    if zoom != 1:
-        patch = _resample(patch, patch_px, zoom)
+    patch = _focus_and_zoom(patch, settings, patch_px, rng)
+    patch, thinned = _lose_photons(patch, settings, rng)
     if settings.turns and patch.condition.get("modality") not in _DIRECTIONAL_MODALITIES:
         patch = _turn(patch, int(rng.integers(8)))
-    image = patch.image
-    if settings.contrast > 0:
-        gain, offset = rng.uniform(-1, 1, 2) * settings.contrast
-        image = image * np.float32(1 + gain) + np.float32(offset)
-    if settings.noise > 0:
-        sigma = np.float32(rng.uniform(0, settings.noise))
-        image = image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
-    return Patch(image, patch.classes, patch.valid, patch.condition)
+    # Where the exposure tells how much noise there is, further noise would make that untrue.
+    return _recolour(patch, settings.contrast, 0.0 if thinned else settings.noise, rng)
+
+
+def _focus_and_zoom(
+    patch: Patch, settings: Augmentation, patch_px: int, rng: np.random.Generator
+) -> Patch:
+    zoom = patch_px / patch.classes.shape[0]
+    target = zoomed_condition(patch.condition, zoom)
+    distance = 0.0
+    if settings.max_defocus_um > 0 and can_defocus(target):
+        share, drawn = rng.random(2)
+        distance = settings.max_defocus_um * drawn if share < settings.defocus_share else 0.0
+    if zoom == 1 and distance == 0:
+        return patch
+    blurred = resample(patch, patch_px, settings, blur_px(target, distance), rng)
+    if distance == 0:
+        return blurred
+    return replace(blurred, condition=defocused_condition(target, distance, rng))
+
+
+def can_thin(patch: Patch) -> bool:
+    """Whether the exposure is known, and of every channel what an electron is worth."""
+    known = bool(patch.noise and patch.stretch) and all(n.known_gain for n in patch.noise)
+    return known and isinstance(patch.condition.get("exposure_ms"), float | int)
+
+
+def _lose_photons(
+    patch: Patch, settings: Augmentation, rng: np.random.Generator
+) -> tuple[Patch, bool]:
+    """The patch, perhaps with fewer photons, and whether its exposure can be told by its noise."""
+    if settings.max_thinning <= 1 or not can_thin(patch):
+        return patch, False
+    share, drawn = rng.random(2)
+    if share >= settings.thinning_share:
+        return patch, True
+    factor = float(settings.max_thinning**drawn)
+    image = thin_all(patch.image, patch.noise, patch.stretch, factor, rng)
+    exposure = float(patch.condition["exposure_ms"]) / factor
+    return replace(patch, image=image, condition={**patch.condition, "exposure_ms": exposure}), True
 
 
 def _turn(patch: Patch, which: int) -> Patch:
@@ -96,24 +80,17 @@ def _turn(patch: Patch, which: int) -> Patch:
         out = np.rot90(array, which % 4, axes=(-2, -1))
         return out[..., ::-1] if which >= 4 else out
 
-    return Patch(turned(patch.image), turned(patch.classes), turned(patch.valid), patch.condition)
+    image, classes, valid = turned(patch.image), turned(patch.classes), turned(patch.valid)
+    return replace(patch, image=image, classes=classes, valid=valid)
 
 
-def _resample(patch: Patch, patch_px: int, zoom: float) -> Patch:
-    # Pixel centres are kept: output pixel i stands at (i + 0.5) / zoom - 0.5 of the input.
-    offset = 0.5 / zoom - 0.5
-
-    def sampled(array: NDArray[Any], order: Literal[0, 1]) -> NDArray[Any]:
-        shape = (patch_px, patch_px)
-        step = (1 / zoom, 1 / zoom)
-        return ndimage.affine_transform(array, step, offset, shape, order=order, mode="nearest")
-
-    # The blur that takes a PSF of 1 px to that of the lower magnification.
-    sigma = 0.5 * np.sqrt(max(0.0, zoom**-2 - 1))
-    image = np.stack([sampled(ndimage.gaussian_filter(c, sigma), 1) for c in patch.image])
-    return Patch(
-        image=image,
-        classes=sampled(patch.classes, 0),
-        valid=sampled(patch.valid.astype(np.uint8), 0).astype(bool),
-        condition=zoomed_condition(patch.condition, zoom),
-    )
+def _recolour(patch: Patch, contrast: float, noise: float, rng: np.random.Generator) -> Patch:
+    """Another gain and offset, as normalisation leaves them, and further noise."""
+    image = patch.image
+    if contrast > 0:
+        gain, offset = rng.uniform(-1, 1, 2) * contrast
+        image = image * np.float32(1 + gain) + np.float32(offset)
+    if noise > 0:
+        sigma = np.float32(rng.uniform(0, noise))
+        image = image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
+    return replace(patch, image=image)

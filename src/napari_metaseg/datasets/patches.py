@@ -16,7 +16,10 @@ from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.datasets.augment import Augmentation, Patch, augment, draw_zoom
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.labels import LabelTarget
+from napari_metaseg.datasets.noise import ChannelNoise, measure_noise
 from napari_metaseg.datasets.normalise import normalise
+from napari_metaseg.datasets.photons import Stretch, measure_stretch
+from napari_metaseg.datasets.zoom import ANYWHERE, Range
 from napari_metaseg.errors import InputError
 
 _FOREGROUND_SHARE = 0.7
@@ -35,13 +38,15 @@ class PatchBatch:
 
 @dataclass(frozen=True)
 class _Plane:
-    """A normalised plane with the flat positions from which patches may be centred."""
+    """A normalised plane with its noise and the flat positions that patches may be centred on."""
 
     image: NDArray[np.float32]
     target: LabelTarget
     condition: Condition
     foreground: NDArray[np.intp]
     annotated: NDArray[np.intp]
+    noise: tuple[ChannelNoise, ...]
+    stretch: tuple[Stretch, ...]
 
 
 class PatchSampler:
@@ -60,9 +65,10 @@ class PatchSampler:
         seed: int,
         augmentation: Augmentation,
     ) -> None:
-        self._planes = [_prepare(item) for item in items]
+        self._planes = [_prepare(item, augmentation) for item in items]
         self._patch_px, self._batch_size, self._seed = patch_px, batch_size, seed
         self._augmentation = augmentation
+        self._trained = _magnifications(items)
         if not any(plane.foreground.size for plane in self._planes):
             raise InputError(
                 "the training set has no foreground at all",
@@ -83,7 +89,7 @@ class PatchSampler:
         )
 
     def _patch(self, plane: _Plane, rng: np.random.Generator) -> Patch:
-        zoom = draw_zoom(self._augmentation, plane.condition, rng)
+        zoom = draw_zoom(self._augmentation, plane.condition, rng, self._trained)
         side = max(8, round(self._patch_px / zoom))
         centred = plane.foreground.size and rng.random() < _FOREGROUND_SHARE
         pool = plane.foreground if centred else plane.annotated
@@ -92,7 +98,7 @@ class PatchSampler:
         return augment(patch, self._augmentation, self._patch_px, rng)
 
 
-def _prepare(item: PlaneItem) -> _Plane:
+def _prepare(item: PlaneItem, augmentation: Augmentation) -> _Plane:
     if item.target is None:
         raise InputError(f"{item.name} has no labels", way_out="Annotate it, or leave it out")
     annotated = np.flatnonzero(item.target.valid)
@@ -102,13 +108,37 @@ def _prepare(item: PlaneItem) -> _Plane:
             got="only 0 in labels of the kind 'sparse'",
             way_out="Paint some background (1) and some object (2), or leave it out",
         )
+    image = normalise(item.image)
+    noise, stretch = _measure(image, augmentation)
     return _Plane(
-        image=normalise(item.image),
+        image=image,
         target=item.target,
         condition=item.condition,
         foreground=np.flatnonzero(item.target.valid & (item.target.classes > 0)),
         annotated=annotated,
+        noise=noise,
+        stretch=stretch,
     )
+
+
+def _measure(
+    image: NDArray[np.float32], settings: Augmentation
+) -> tuple[tuple[ChannelNoise, ...], tuple[Stretch, ...]]:
+    """What the augmentation has to know of a plane's noise; nothing where it does not need it."""
+    if settings.max_zoom <= 1 and settings.max_defocus_um <= 0 and settings.max_thinning <= 1:
+        return (), ()
+    noise = tuple(measure_noise(channel) for channel in image)
+    if settings.max_thinning <= 1 or not all(n.known_gain for n in noise):
+        return noise, ()
+    most = settings.max_thinning
+    return noise, tuple(measure_stretch(c, n, most) for c, n in zip(image, noise, strict=True))
+
+
+def _magnifications(items: Sequence[PlaneItem]) -> Range:
+    """The smallest and the largest stated magnification."""
+    stated = [i.condition.get("magnification") for i in items]
+    found = [float(m) for m in stated if isinstance(m, float | int)]
+    return (min(found), max(found)) if found else ANYWHERE
 
 
 def _crop(plane: _Plane, centre: tuple[int, int], side: int, rng: np.random.Generator) -> Patch:
@@ -122,6 +152,8 @@ def _crop(plane: _Plane, centre: tuple[int, int], side: int, rng: np.random.Gene
         classes=np.pad(plane.target.classes[window], padding),
         valid=np.pad(plane.target.valid[window], padding),
         condition=plane.condition,
+        noise=plane.noise,
+        stretch=plane.stretch,
     )
 
 

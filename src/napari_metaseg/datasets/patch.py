@@ -1,0 +1,69 @@
+"""A training patch, and the settings of what is varied about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_metaseg.acquisition.condition import Condition
+from napari_metaseg.datasets.noise import ChannelNoise
+from napari_metaseg.datasets.photons import Stretch
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is varied: turns and flips, zoom, contrast, noise, light, focus.
+
+    `max_zoom` bounds the zoom both ways, `max_zoom_in` zooming in once more: by default 1.5, since
+    zooming in adds no resolution and up to there the image is no less sharp than one through a
+    lens of a catalogue (40x/0.6 blurs by 1.1 px of 6.5 µm, 20x/0.5 zoomed in by 1.5 as well).
+    `zoom_beyond` bounds how far zooming may leave the magnifications of the training set; 1 keeps
+    within them. `psf_px` is the standard deviation of lens and pixel together, in pixels: 0.73 for
+    0.025 of aperture per unit of magnification and camera pixels of 6.5 µm.
+    `max_thinning` is the largest factor by which photons are lost (exposure follows) and
+    `max_defocus_um` the largest distance from focus that is added (the plane's offset follows).
+    Zoom, thinning and defocus each meet a share of the patches, and only where the metadata that
+    they change is known.
+    """
+
+    turns: bool = True
+    max_zoom: float = 1.4
+    zoom_share: float = 0.5
+    contrast: float = 0.15
+    noise: float = 0.03
+    max_thinning: float = 1.0
+    max_defocus_um: float = 0.0
+    max_zoom_in: float = 1.5
+    zoom_beyond: float = float("inf")
+    psf_px: float = 0.73
+    thinning_share: float = 0.5
+    defocus_share: float = 0.5
+    restore_noise: bool = True
+
+    @property
+    def zoom_out(self) -> float:
+        """The largest factor of zooming out."""
+        return self.max_zoom
+
+    @property
+    def zoom_in(self) -> float:
+        """The largest factor of zooming in."""
+        return max(1.0, min(self.max_zoom, self.max_zoom_in))
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One square patch: image (C, P, P), classes and valid (P, P), and its own condition.
+
+    `noise` is that of the plane it was cut from, per channel, and `stretch` how fewer photons would
+    move that plane's percentiles; both are empty where they were not measured.
+    """
+
+    image: NDArray[np.float32]
+    classes: NDArray[np.int16]
+    valid: NDArray[np.bool_]
+    condition: Condition
+    noise: tuple[ChannelNoise, ...] = ()
+    stretch: tuple[Stretch, ...] = ()

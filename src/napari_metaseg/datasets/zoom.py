@@ -1,0 +1,137 @@
+"""Zoom: a patch as a lens of another magnification would have shown it, with its metadata.
+
+The other lens has the aperture in proportion to its magnification, so that its blur is the same
+in pixels, and collects as much light per pixel, so that its noise is the same. Zooming out can be
+true to that; zooming in adds no resolution (empty magnification).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_metaseg.acquisition.condition import Condition
+from napari_metaseg.acquisition.record import Value
+from napari_metaseg.datasets.defocus import is_blurred
+from napari_metaseg.datasets.noise import restore_noise
+from napari_metaseg.datasets.patch import Augmentation, Patch
+
+Matrix = NDArray[np.float32]
+Range = tuple[float, float]
+
+ANYWHERE: Range = (0.0, math.inf)
+_LABEL_BLUR_PX = 0.5
+"""Breaks ties between pixels half in an object by what surrounds them."""
+
+
+def draw_zoom(
+    settings: Augmentation,
+    condition: Condition,
+    rng: np.random.Generator,
+    trained: Range = ANYWHERE,
+) -> float:
+    """A zoom factor, log-uniform within the range; 1 for most planes whose scale is unknown.
+
+    A plane without magnification and pixel size is left as it is: no metadata could follow. So is
+    one in fluorescence that is known to be out of focus: through a lens of another aperture the
+    same distance would blur it otherwise. `trained` is the range of magnifications of the training
+    set, which `zoom_beyond` relates to.
+    """
+    uniform, share = rng.uniform(-1, 1), rng.random()
+    if settings.max_zoom <= 1 or share >= settings.zoom_share or not can_zoom(condition):
+        return 1.0
+    low, high = zoom_range(settings, condition, trained)
+    return float(low * (high / low) ** ((uniform + 1) / 2))
+
+
+def can_zoom(condition: Condition) -> bool:
+    """Whether a zoom of this plane has metadata that can follow and is true to optics."""
+    scaled = "magnification" in condition or "pixel_size_um" in condition
+    return scaled and not (condition.get("modality") == "fluorescence" and is_blurred(condition))
+
+
+def zoom_range(settings: Augmentation, condition: Condition, trained: Range = ANYWHERE) -> Range:
+    """The smallest and the largest factor for a plane of this condition."""
+    low, high = 1 / settings.zoom_out, settings.zoom_in
+    magnification = condition.get("magnification")
+    if isinstance(magnification, float | int) and magnification > 0:
+        low = max(low, trained[0] / settings.zoom_beyond / magnification)
+        high = min(high, trained[1] * settings.zoom_beyond / magnification)
+    return min(low, 1.0), max(high, 1.0)
+
+
+def zoomed_condition(condition: Condition, zoom: float) -> Mapping[str, Value]:
+    """The condition after a zoom: magnification times, pixel size divided by the factor."""
+    changed = dict(condition)
+    for name, power in (("magnification", 1), ("pixel_size_um", -1)):
+        value = changed.get(name)
+        if isinstance(value, float | int):
+            changed[name] = float(value) * zoom**power
+    return changed
+
+
+def resample(
+    patch: Patch, patch_px: int, settings: Augmentation, blur_px: float, rng: np.random.Generator
+) -> Patch:
+    """The patch at `patch_px` a side, its PSF as wide in pixels as before where that is possible.
+
+    `blur_px` is a further blur (standard deviation in the new pixels). Noise that the averaging
+    took is put back where the patch knows its own.
+    """
+    side = patch.classes.shape[0]
+    zoom = patch_px / side
+    sigma = math.hypot(settings.psf_px * math.sqrt(max(0.0, zoom**-2 - 1)), blur_px / zoom)
+    weights = sampling_matrix(side, patch_px, round(sigma, 3))
+    image = np.stack([weights @ channel @ weights.T for channel in patch.image])
+    if settings.restore_noise and patch.noise:
+        kept = noise_kept(weights)
+        channels = zip(image, patch.noise, strict=True)
+        image = np.stack([restore_noise(c, noise, kept, rng) for c, noise in channels])
+    classes, valid = _resample_labels(patch, patch_px)
+    condition = zoomed_condition(patch.condition, zoom)
+    return Patch(image, classes, valid, condition, patch.noise, patch.stretch)
+
+
+def noise_kept(weights: Matrix) -> float:
+    """The share of a white noise's variance that is left after resampling along both axes."""
+    return float(min(1.0, np.square(weights).sum(axis=1).mean() ** 2))
+
+
+@lru_cache(maxsize=512)
+def sampling_matrix(side: int, patch_px: int, sigma: float, order: Literal[1, 3] = 3) -> Matrix:
+    """Blur by `sigma` and resample one axis: (patch_px, side), edges continued by the last pixel.
+
+    Pixel centres are kept: output pixel i stands at (i + 0.5) / zoom - 0.5 of the input.
+    """
+    step = side / patch_px
+    pad = 8 + math.ceil(4 * sigma)
+    wide = np.pad(np.eye(side), [(pad, pad), (0, 0)], mode="edge")
+    blurred = ndimage.gaussian_filter1d(wide, sigma, axis=0) if sigma > 0 else wide
+    at = (np.arange(patch_px) + 0.5) * step - 0.5 + pad
+    columns = [ndimage.map_coordinates(c, at[None], order=order) for c in blurred.T]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _resample_labels(patch: Patch, patch_px: int) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """The class that covers most of each new pixel, of what was annotated.
+
+    Taking the nearest pixel instead would shift small objects by up to a quarter of a pixel.
+    """
+    side = patch.classes.shape[0]
+    nearest = np.minimum(((np.arange(patch_px) + 0.5) * side / patch_px).astype(int), side - 1)
+    valid = patch.valid[np.ix_(nearest, nearest)]
+    present = np.unique(patch.classes)
+    if len(present) == 1:
+        return np.full((patch_px, patch_px), present[0], np.int16), valid
+    weights = sampling_matrix(side, patch_px, _LABEL_BLUR_PX, 1)
+    covers = [
+        weights @ (patch.valid & (patch.classes == c)).astype(np.float32) @ weights.T
+        for c in present
+    ]
+    return present[np.argmax(covers, axis=0)].astype(np.int16), valid
