@@ -1,20 +1,22 @@
-"""`metaseg study`: run one of the experiments behind docs/results.md again."""
+"""`metaseg study`: run one of the experiments behind the recommendations again."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_metaseg.cli.common import add_device, checked, follow, words
+from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 
-_DESCRIPTION = """\
-Run an experiment and write its table (study.md, study.json). Packages that are already in the
-output folder are not trained again, so a stopped study goes on.
+if TYPE_CHECKING:
+    from napari_metaseg.studies.registry import StudyResult
 
-  metadata-needed   the virtual microscope: where metadata is needed, and where it is not
-  real-cells        real images: threshold, U-Net without and with metadata (needs --cohort)
-  focus-series      a real focus series, scored plane by plane (needs --cohort)
+_DESCRIPTION = """\
+Run an experiment and write its report: DIR/NAME/report.md and report.html, runs.csv, summary.csv,
+comparisons.csv and figures. What is finished is kept, so a stopped study goes on; several processes
+with different --seeds may share one DIR. `metaseg study --list` names every study and its question.
 """
 
 
@@ -22,12 +24,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command."""
     parser = commands.add_parser(
         "study",
-        help="run an experiment of docs/results.md again",
+        help="run an experiment behind the recommendations again",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="one of those above")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the study, as --list names it")
+    parser.add_argument("--list", action="store_true", help="name every study and its question")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder to write into")
     parser.add_argument("--cohort", type=Path, help="the cohort table, where the study needs one")
     parser.add_argument("--seeds", type=words, metavar="A,B", help="seeds (default: 0,1,2)")
     parser.add_argument(
@@ -38,16 +41,34 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace, token: CancelToken) -> int:
-    """Run the study and print its table."""
-    from napari_metaseg.studies.registry import run_study
-    from napari_metaseg.studies.study import StudyRequest, markdown_table
+    """List the studies, or run one and say what it found."""
+    from napari_metaseg.studies.registry import STUDIES, run_study
+    from napari_metaseg.studies.study import StudyRequest
 
+    if arguments.list:
+        width = max(map(len, STUDIES))
+        print("\n".join(f"{name:{width}}  {study.sentence}" for name, study in STUDIES.items()))
+        return 0
+    for option, value in (("NAME", arguments.name), ("--out", arguments.out)):
+        if value is None:
+            raise InputError(f"{option} is missing", way_out="See metaseg study --help")
     names = ("name", "out", "cohort", "quick", "device")
     values = {name: getattr(arguments, name) for name in names}
     if arguments.seeds:
         values["seeds"] = arguments.seeds
-    request = checked(StudyRequest, values)
-    rows = follow(run_study(request, token))
-    print(markdown_table(rows), end="")
-    print(f"Table: {request.out / 'study.md'}")
+    result = follow(run_study(checked(StudyRequest, values), token))
+    print(_found(result), end="")
+    print(f"Report: {result.report.with_suffix('.html')}")
     return 0
+
+
+def _found(result: StudyResult) -> str:
+    """One line per task and arm: the Dice over all its domains, with its interval."""
+    lines = []
+    for trial in result.trials:
+        last = {row.arm: row for row in trial.rows}
+        for row in last.values():
+            interval = "" if row.low is None else f" ({row.low:.3f} to {row.high:.3f})"
+            dice = "–" if row.dice is None else f"{row.dice:.3f}"
+            lines.append(f"{row.task}: {row.arm}: Dice {dice}{interval}, {row.label}\n")
+    return "".join(lines)

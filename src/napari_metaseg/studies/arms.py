@@ -1,26 +1,13 @@
-"""The arms of a study: what is trained or computed, scored by the same code on the same rows."""
+"""The arms of a study: what is trained or computed, and what it is told at the test."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from napari_metaseg.datasets.items import PlaneItem
-from napari_metaseg.evaluation.baselines import otsu_prediction
-from napari_metaseg.evaluation.scores import ImageScore, score_plane
-from napari_metaseg.events import CancelToken, Event
-from napari_metaseg.packages.package import load_package
-from napari_metaseg.prediction.predictor import Predictor
-from napari_metaseg.prediction.score import domain_of, score_item
-from napari_metaseg.training.job import train
-from napari_metaseg.training.request import TrainingRequest
-
 MetadataAtTest = Literal["true", "withheld", "wrong", "random", "noisy"]
-"""What the network is told at the test; see studies/told.py."""
+"""What the network is told at the test; studies/told.py says how."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +28,14 @@ class Arm:
 
     @property
     def key(self) -> str:
-        """What to call the trained package: readable, and another for other changes."""
+        """The changes as a readable part of a file name."""
         words = "-".join(f"{name}-{_word(self.changes[name])}" for name in sorted(self.changes))
-        plain = "".join(c if (c.isascii() and c.isalnum()) or c in "-." else "-" for c in words)
-        exact = json.dumps(sorted(self.changes.items()), default=str)
-        return f"{plain[:80] or 'default'}-{hashlib.sha256(exact.encode()).hexdigest()[:6]}"
+        plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in words)
+        return plain[:80] or "default"
 
 
 def _word(value: object) -> str:
-    return "-".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    return "-".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 OTSU = Arm("Otsu threshold", "no training: one threshold per image", otsu=True)
@@ -67,48 +53,3 @@ FILM_WITHHELD = Arm(
     {"method": "film"},
     "withheld",
 )
-
-
-def trained_package(
-    arm: Arm,
-    request: TrainingRequest,
-    items: Sequence[PlaneItem],
-    out: Path,
-    token: CancelToken,
-) -> Generator[Event, None, Path | None]:
-    """The package of the arm below `out`, trained unless it is there; None for a threshold."""
-    if arm.otsu:
-        return None
-    request = TrainingRequest.model_validate({**request.model_dump(), **arm.changes})
-    package = out / f"{arm.key}-seed{request.seed}"
-    if not package.exists():
-        yield from train(request, items, package, token)
-        token.raise_if_cancelled()
-    return package
-
-
-def score_arm(
-    arm: Arm,
-    package: Path | None,
-    items: Sequence[PlaneItem],
-    by: Sequence[str],
-    token: CancelToken,
-) -> list[ImageScore]:
-    """The scores of every test plane, in order."""
-    if package is None:
-        return [_score_otsu(item, by) for item in items]
-    predictor = Predictor(load_package(package), precision="fp32")
-    scores = []
-    for item in items:
-        condition = {} if arm.metadata == "withheld" else item.condition
-        prediction = predictor.predict_plane(item.image, condition, token=token)
-        scores.append(score_item(item, prediction, by)[0])
-    return scores
-
-
-def _score_otsu(item: PlaneItem, by: Sequence[str]) -> ImageScore:
-    assert item.target is not None
-    modality = item.condition.get("modality")
-    labels = otsu_prediction(item.image[0], str(modality) if modality else None)
-    domain = domain_of(item, by)
-    return score_plane(item.name, item.group, domain, item.target, labels > 0, labels)

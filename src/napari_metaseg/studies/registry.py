@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event
 from napari_metaseg.studies import (
+    attention,
     focus_series,
     magnification,
     metadata_needed,
@@ -18,9 +19,11 @@ from napari_metaseg.studies import (
 from napari_metaseg.studies.collect import TrialResult, collect
 from napari_metaseg.studies.execution import perform_all
 from napari_metaseg.studies.report import write_study
+from napari_metaseg.studies.runs import Run
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 Design = Callable[[StudyRequest], Generator[Event, None, tuple[Trial, ...]]]
+Illustrate = Callable[[StudyRequest, Mapping[str, Path]], list[Path]]
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class Study:
     """A study: what it asks, in one sentence, and its trials.
 
     `design` makes or loads its images below the request's `out` / "cohorts", yielding what it does,
-    and otherwise only describes: it trains nothing.
+    and otherwise only describes: it trains nothing. `illustrate` draws further pictures, of the
+    packages of the first seed by arm, and returns their paths.
     """
 
     sentence: str
     design: Design
+    illustrate: Illustrate | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,11 @@ STUDIES: Mapping[str, Study] = {
         "does zooming the training images, with their metadata, help or harm?",
         magnification.augmentation,
     ),
+    "attention": Study(
+        "how do the blocks that scale channels act at each magnification, with metadata or without?",
+        attention.design,
+        attention.illustrate,
+    ),
     "multitask": Study(
         "two targets in the same images, one of them rare, told apart by the task alone",
         switching.multitask,
@@ -112,5 +122,13 @@ def run_study(request: StudyRequest, token: CancelToken) -> Generator[Event, Non
     trials = yield from study.design(request)
     notices = yield from perform_all(trials, request, token)
     results = collect(trials, request)
+    if study.illustrate is not None:
+        study.illustrate(request, _first_packages(trials, request))
     report = write_study(request, study.sentence, results, notices)
     return StudyResult(report, tuple(results))
+
+
+def _first_packages(trials: Sequence[Trial], request: StudyRequest) -> dict[str, Path]:
+    """The packages of the first seed that are there, by arm."""
+    runs = [Run(trial, arm, request.seeds[0], request) for trial in trials for arm in trial.arms]
+    return {run.arm.name: run.package for run in runs if run.package.exists()}
