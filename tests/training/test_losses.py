@@ -53,3 +53,13 @@ def test_dice_is_near_0_for_the_truth_and_near_1_for_its_opposite():
 def test_a_batch_without_annotation_gives_no_loss_and_no_nan():
     logits, classes, valid = batch()
     assert segmentation_loss(logits, classes, valid & False, "bce+dice") == 0
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_dice_judges_each_patch_by_its_own_overlap(outputs):
+    logits, classes, valid = batch(outputs)
+    alone = [
+        soft_dice_loss(logits[i : i + 1], classes[i : i + 1], valid[i : i + 1]) for i in (0, 1)
+    ]
+    together = soft_dice_loss(logits, classes, valid)
+    assert together == pytest.approx(torch.stack(alone).mean().item())
