@@ -19,7 +19,7 @@ from napari_metaseg.datasets.labels import LabelTarget
 from napari_metaseg.datasets.noise import ChannelNoise, measure_noise
 from napari_metaseg.datasets.normalise import normalise
 from napari_metaseg.datasets.photons import Stretch, measure_stretch
-from napari_metaseg.datasets.zoom import ANYWHERE, Range
+from napari_metaseg.datasets.zoom import trained_range
 from napari_metaseg.errors import InputError
 
 _FOREGROUND_SHARE = 0.7
@@ -68,7 +68,7 @@ class PatchSampler:
         self._planes = [_prepare(item, augmentation) for item in items]
         self._patch_px, self._batch_size, self._seed = patch_px, batch_size, seed
         self._augmentation = augmentation
-        self._trained = _magnifications(items)
+        self._trained = trained_range(item.condition for item in items)
         if not any(plane.foreground.size for plane in self._planes):
             raise InputError(
                 "the training set has no foreground at all",
@@ -132,13 +132,6 @@ def _measure(
         return noise, ()
     most = settings.max_thinning
     return noise, tuple(measure_stretch(c, n, most) for c, n in zip(image, noise, strict=True))
-
-
-def _magnifications(items: Sequence[PlaneItem]) -> Range:
-    """The smallest and the largest stated magnification."""
-    stated = [i.condition.get("magnification") for i in items]
-    found = [float(m) for m in stated if isinstance(m, float | int)]
-    return (min(found), max(found)) if found else ANYWHERE
 
 
 def _crop(plane: _Plane, centre: tuple[int, int], side: int, rng: np.random.Generator) -> Patch:

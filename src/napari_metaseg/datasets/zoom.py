@@ -8,7 +8,7 @@ true to that; zooming in adds no resolution (empty magnification).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -64,6 +64,13 @@ def zoom_range(settings: Augmentation, condition: Condition, trained: Range = AN
         low = max(low, trained[0] / settings.zoom_beyond / magnification)
         high = min(high, trained[1] * settings.zoom_beyond / magnification)
     return min(low, 1.0), max(high, 1.0)
+
+
+def trained_range(conditions: Iterable[Condition]) -> Range:
+    """The smallest and the largest magnification that any of the training conditions states."""
+    stated = [condition.get("magnification") for condition in conditions]
+    found = [float(m) for m in stated if isinstance(m, float | int)]
+    return (min(found), max(found)) if found else ANYWHERE
 
 
 def zoomed_condition(condition: Condition, zoom: float) -> Mapping[str, Value]:
