@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _Images = Sequence[NDArray[np.generic]]
 _Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
 _MOST_BLOCKS = 9
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 
 
 @dataclass(frozen=True)
@@ -160,24 +161,29 @@ def _column(places: Iterable[Axes], tables: list[NDArray[np.float32]], colours: 
 
 
 def spread_png(maps: Mapping[str, ChannelMaps]) -> bytes:
-    """How much each network's channels differ between the conditions, a line a network."""
+    """How much each network's channels differ between the conditions, a line a network.
+
+    A name "a, b" is drawn dashed in the colour of the network "a".
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.6, 3.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8.4, 3.6), dpi=110, layout="constrained")
     axes = figure.subplots()
-    colours = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
-    for number, (name, one) in enumerate(maps.items()):
+    networks = list(dict.fromkeys(name.split(",")[0] for name in maps))
+    for name, one in maps.items():
+        number = networks.index(name.split(",")[0]) % len(_COLOURS)
         by_stage: dict[str, list[float]] = {}
         for block, spread in one.spreads().items():
             by_stage.setdefault(block.split(".")[0], []).append(spread)
         axes.plot(list(by_stage), [float(np.mean(s)) for s in by_stage.values()],
-                  "osD^v*"[number % 6] + "-", color=colours[number % 6], label=name)  # fmt: skip
+                  color=_COLOURS[number], marker="osD^v*"[number], label=name,
+                  linestyle="dashed" if "," in name else "solid")  # fmt: skip
     axes.set_ylabel("mean spread of the scale\nbetween conditions", fontsize=9)
     axes.set_xlabel("stage, from the image to the result", fontsize=9)
     axes.set_ylim(bottom=0)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
     return png(figure)
 
 

@@ -33,9 +33,8 @@ def folded_layers(network: ConditionedUNet, m: Tensor, plane: Tensor) -> dict[st
     folded = fold(network, m, plane=plane if network.config.needs_plane else None)
     depth = network.config.depth
     for path, values in folded.state_dict().items():
-        module, _, kind = path.rpartition(".")
-        filters, constants = found.setdefault(layer_name(module, depth), ([], []))
-        (filters if kind == "weight" else constants).append(values.flatten().float())
+        filters, constants = found.setdefault(layer_name(path, depth), ([], []))
+        (filters if "weight" in path else constants).append(values.flatten().float())
     return {name: (_joined(w), _joined(b)) for name, (w, b) in found.items()}
 
 

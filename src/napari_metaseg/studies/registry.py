@@ -23,7 +23,7 @@ from napari_metaseg.studies.runs import Run
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 Design = Callable[[StudyRequest], Generator[Event, None, tuple[Trial, ...]]]
-Illustrate = Callable[[StudyRequest, Mapping[str, Path]], list[Path]]
+Illustrate = Callable[[StudyRequest, Mapping[str, Path]], Mapping[str, tuple[bytes, str]]]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Study:
     """A study: what it asks, in one sentence, and its trials.
 
     `design` makes or loads its images below the request's `out` / "cohorts", yielding what it does,
-    and otherwise only describes: it trains nothing. `illustrate` draws further pictures, of the
-    packages of the first seed by arm, and returns their paths.
+    and otherwise only describes: it trains nothing. `illustrate` draws further pictures of the
+    packages of the first seed, by arm, and returns PNG and caption by file name.
     """
 
     sentence: str
@@ -86,7 +86,7 @@ STUDIES: Mapping[str, Study] = {
         magnification.augmentation,
     ),
     "attention": Study(
-        "how do the blocks that scale channels act at each magnification, with metadata or without?",
+        "how are channels scaled at each magnification, with metadata and without?",
         attention.design,
         attention.illustrate,
     ),
@@ -122,9 +122,9 @@ def run_study(request: StudyRequest, token: CancelToken) -> Generator[Event, Non
     trials = yield from study.design(request)
     notices = yield from perform_all(trials, request, token)
     results = collect(trials, request)
-    if study.illustrate is not None:
-        study.illustrate(request, _first_packages(trials, request))
-    report = write_study(request, study.sentence, results, notices)
+    draw = study.illustrate
+    further = draw(request, _first_packages(trials, request)) if draw else None
+    report = write_study(request, study.sentence, results, notices, further)
     return StudyResult(report, tuple(results))
 
 

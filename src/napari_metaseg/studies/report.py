@@ -7,7 +7,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_metaseg import __version__
@@ -68,14 +68,19 @@ def write_study(
     question: str,
     results: Sequence[TrialResult],
     notices: Sequence[str] = (),
+    further: Mapping[str, tuple[bytes, str]] | None = None,
 ) -> Path:
     """Write the study's folder, `request.out` / its name, and return its report.md.
+
+    `further` are pictures to show after those of the last trial: PNG and caption by file name.
 
     runs.csv, summary.csv, comparisons.csv, a PNG a figure, report.md and report.html (which holds
     its pictures itself). Each file is replaced whole; the same runs give the same files.
     """
     folder = request.out / (request.name + ("-quick" if request.quick else ""))
     parts = [_part(result) for result in results]
+    if parts and further:
+        parts[-1] = replace(parts[-1], pictures={**parts[-1].pictures, **further})
     files: dict[str, bytes] = {
         "runs.csv": _csv(run_rows([run for r in results for run in r.records])),
         "summary.csv": _csv(row.cells() for r in results for row in r.rows),
