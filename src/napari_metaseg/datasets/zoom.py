@@ -110,19 +110,26 @@ def noise_kept(weights: Matrix) -> float:
     return float(min(1.0, np.square(weights).sum(axis=1).mean() ** 2))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def sampling_matrix(side: int, patch_px: int, sigma: float, order: Literal[1, 3] = 3) -> Matrix:
     """Blur by `sigma` and resample one axis: (patch_px, side), edges continued by the last pixel.
 
     Pixel centres are kept: output pixel i stands at (i + 0.5) / zoom - 0.5 of the input.
     """
-    step = side / patch_px
-    pad = 8 + math.ceil(4 * sigma)
-    wide = np.pad(np.eye(side), [(pad, pad), (0, 0)], mode="edge")
+    pad = 8 * math.ceil(1 + 0.5 * sigma)
+    wide = np.pad(np.eye(side, dtype=np.float32), [(pad, pad), (0, 0)], mode="edge")
     blurred = ndimage.gaussian_filter1d(wide, sigma, axis=0) if sigma > 0 else wide
-    at = (np.arange(patch_px) + 0.5) * step - 0.5 + pad
-    columns = [ndimage.map_coordinates(c, at[None], order=order) for c in blurred.T]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return np.asarray(_interpolation(side, patch_px, pad, order) @ blurred, np.float32)
+
+
+@lru_cache(maxsize=256)
+def _interpolation(side: int, patch_px: int, pad: int, order: Literal[1, 3]) -> Matrix:
+    """Splines of that order through an axis of `side` and `pad` pixels more at both ends."""
+    at = (np.arange(patch_px) + 0.5) * side / patch_px - 0.5 + pad
+    rows = [
+        ndimage.map_coordinates(pixel, at[None], order=order) for pixel in np.eye(side + 2 * pad)
+    ]
+    return np.stack(rows, axis=1).astype(np.float32)
 
 
 def _resample_labels(patch: Patch, patch_px: int) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
