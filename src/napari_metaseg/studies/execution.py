@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken, CurvePoint, Event, Notice, Progress
+from napari_metaseg.events import CancelToken, Event, Notice, Progress
 from napari_metaseg.studies.runs import Run, perform
 from napari_metaseg.studies.study import StudyRequest, Trial
 
@@ -72,11 +72,15 @@ def _refusal(run: Run, error: Exception) -> str:
 def _reported(
     events: Generator[Event, None, object], clock: _Clock, index: int, title: str
 ) -> Generator[Event, None, None]:
-    """The events of one run as those of the study; the curve of each training is not shown."""
+    """The events of one run as those of the study; the curve of each training is not shown.
+
+    What trainings say is said once.
+    """
     for event in events:
         if isinstance(event, Progress):
             yield clock.at(index, (1 - _TEST_SHARE) * event.done / max(event.total, 1), title)
-        elif not isinstance(event, CurvePoint):
+        elif isinstance(event, Notice) and event.text not in clock.said:
+            clock.said.add(event.text)
             yield event
 
 
@@ -86,6 +90,7 @@ class _Clock:
 
     steps: Sequence[float]
     began: float = field(default_factory=time.monotonic)
+    said: set[str] = field(default_factory=set)
 
     def at(self, index: int, share: float, title: str) -> Progress:
         """Where it is with `share` (0 to 1) of the run `index` done."""

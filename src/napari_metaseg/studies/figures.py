@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 _INK, _QUIET, _OWN, _BASE = "#1f2933", "#c9d1d9", "#0072B2", "#D55E00"
 _LINES = ("#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7a7a7a")
-_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _DASHES = ("solid", (0, (5, 2)), (0, (1, 1.3)), (0, (5, 1.5, 1, 1.5)))
-_MOST_LINES = len(_LINES)
+_MOST_LINES = 10
 _DPI = 140
 
 
@@ -52,10 +53,12 @@ def domains_png(result: TrialResult) -> bytes:
         own = {row.arm: row for row in result.rows if row.label == label}
         _column(axes, own, names, result.trial.baseline_name)
         n = next(iter(own.values())).n
-        axes.set_title(f"{label}\nn = {n}", fontsize=9, color=_INK, parse_math=False)
+        title = "\n".join([*textwrap.wrap(label, 20), f"n = {n}"])
+        axes.set_title(title, fontsize=9, color=_INK, parse_math=False)
         axes.set_xlim(low, 1.0)
         axes.set_xlabel("Dice", fontsize=8, color=_INK)
         _dress(axes)
+        axes.grid(visible=False, axis="y")
     columns[0].set_yticks(range(len(names)), names, parse_math=False, fontsize=9)
     columns[0].set_ylim(len(names) - 0.4, -0.6)
     return _png(figure)
@@ -87,7 +90,7 @@ def trained_and_tested(result: TrialResult) -> dict[float, bool]:
 
 
 def magnification_png(result: TrialResult) -> bytes:
-    """Dice against magnification, a line an arm (the baseline and the best seven at most).
+    """Dice against magnification, a line an arm (the baseline and the best nine at most).
 
     Filled marks are trained magnifications, hollow ones and the grey bands are unseen.
     """
@@ -132,7 +135,7 @@ def _line(
     colour, mark = _LINES[number % len(_LINES)], _MARKS[number % len(_MARKS)]
     points = [(_number(r.domain["magnification"]), r) for r in rows if r.dice is not None]
     points = sorted((p for p in points if p[0] is not None), key=lambda p: p[0] or 0.0)
-    shift = 1 + 0.012 * (number - 3.5)
+    shift = 1 + 0.012 * (number - 4.5)
     x = [(m or 0.0) * shift for m, _ in points]
     axes.plot(x, [r.dice or 0.0 for _, r in points], color=colour, linewidth=1.5, zorder=3,
               linestyle=_DASHES[number % len(_DASHES)])  # fmt: skip
@@ -164,24 +167,39 @@ def cost_png(result: TrialResult) -> bytes:
         _dress(axes)
     figure.axes[0].set_ylabel(f"Dice, {rows[0].label}", fontsize=9, color=_INK)
     key = "\n".join(f"{i}  {arm}" for arm, i in numbers.items())
-    figure.text(0.92, 0.5, key, fontsize=8, color=_INK, va="center", parse_math=False)
+    figure.text(0.93, 0.5, key, fontsize=8, color=_INK, va="center", parse_math=False)
     return _png(figure)
 
 
 def _scatter(
     axes: Axes, rows: Sequence[Row], name: str, numbers: dict[str, int], baseline: str
 ) -> None:
+    points: dict[tuple[float, float], list[Row]] = {}
     for row in rows:
         value = getattr(row, name)
-        if not value or row.dice is None:
-            continue
-        colour, mark = (_BASE, "D") if row.arm == baseline else (_OWN, "o")
-        axes.plot([value], [row.dice], mark, color=colour, ms=5, zorder=3)
-        axes.annotate(str(numbers[row.arm]), (value, row.dice), (4, 3), fontsize=8, color=_INK,
-                      textcoords="offset points")  # fmt: skip
-    values = [getattr(row, name) for row in rows if getattr(row, name)]
-    if values and max(values) > 4 * min(values):
+        if value and row.dice is not None:
+            points.setdefault((value, row.dice), []).append(row)
+    for place, members in points.items():
+        own = any(row.arm == baseline for row in members)
+        colour, mark = (_BASE, "D") if own else (_OWN, "o")
+        axes.plot(*([v] for v in place), mark, color=colour, ms=5, zorder=3)
+        text = ", ".join(str(numbers[row.arm]) for row in members)
+        axes.annotate(text, place, (4, 3), fontsize=8, color=_INK, textcoords="offset points")
+    _plain_axis(axes, [value for value, _ in points])
+
+
+def _plain_axis(axes: Axes, values: Sequence[float]) -> None:
+    """Few ticks with plain numbers; logarithmic where the values span more than four times."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    log = bool(values) and max(values) > 4 * min(values)
+    if log:
         axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if log else MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    if log:
+        axes.set_xlim(min(values) / 1.4, max(values) * 1.4)
 
 
 def _floor(rows: Sequence[Row]) -> float:
@@ -196,7 +214,7 @@ def _number(value: Value | None) -> float | None:
 
 def _dress(axes: Axes) -> None:
     axes.set_axisbelow(True)
-    axes.grid(axis="both" if axes.get_xscale() == "log" else "x", color=_QUIET, linewidth=0.6)
+    axes.grid(color=_QUIET, linewidth=0.6)
     axes.tick_params(colors=_INK, labelsize=8, length=0)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
