@@ -85,3 +85,27 @@ def test_sparse_labels_without_a_stroke_are_refused(make_item):
     empty = convert_labels(np.zeros((64, 64), np.int32), "sparse")
     with pytest.raises(InputError, match="nothing in a is annotated"):
         sampler([make_item("a", target=empty)])
+
+
+def test_every_augmentation_together_is_drawn_from_seed_and_step_alone(make_item):
+    rng = np.random.default_rng(0)
+    ramp = np.tile(np.linspace(20, 900, 128), (128, 1))
+    image = rng.poisson(ramp)[None].astype(np.float32)
+    labels = np.zeros((128, 128), np.int32)
+    labels[40:80, 40:80] = 1
+    known = {
+        "magnification": 20.0,
+        "pixel_size_um": 0.325,
+        "modality": "fluorescence",
+        "plane_offset_um": 0.0,
+        "exposure_ms": 40.0,
+    }
+    item = make_item(image=image, target=convert_labels(labels, "instances"), condition=known)
+    every = Augmentation(max_thinning=4, max_defocus_um=4)
+    batches = [sampler([item], augmentation=every, batch_size=24).batch(3) for _ in range(2)]
+    assert np.array_equal(batches[0].images, batches[1].images)
+    assert batches[0].conditions == batches[1].conditions
+    for name, value in known.items():
+        if name != "modality":
+            seen = [c[name] for c in batches[0].conditions]
+            assert 0.2 < np.mean([s != value for s in seen]) < 0.8, name
