@@ -61,7 +61,8 @@ def illustrate(request: StudyRequest, packages: Mapping[str, Path]) -> dict[str,
         package = load_package(packages[arm.name])
         if not has_channel_maps(package):
             continue
-        lines[arm.name] = maps_by_domain(package, items)
+        told = arm.metadata == "true"
+        lines[arm.name] = maps_by_domain(package, items, told=told)
         caption = f"{arm.name}: every channel at every magnification; {arm.sentence}."
         pictures[f"channels_{arm.name}.png"] = channels_png(lines[arm.name]), caption
         if arm is SME:

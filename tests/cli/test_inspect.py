@@ -1,0 +1,34 @@
+"""`metaseg inspect` as a person uses it."""
+
+import json
+
+from napari_metaseg.cli.main import main
+
+
+def metaseg(capsys, *arguments):
+    code = main([str(a) for a in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_it_says_what_each_field_does_and_where_the_page_is(capsys, small_package, tmp_path):
+    code, out, _ = metaseg(capsys, "inspect", small_package, "--out", tmp_path / "inside")
+    assert code == 0
+    assert "magnification" in out
+    assert "10, 20, 40" in out
+    assert (tmp_path / "inside" / "inspect.html").exists()
+
+
+def test_with_json_it_prints_that_alone(capsys, small_package):
+    code, out, err = metaseg(capsys, "inspect", small_package, "--json")
+    assert code == 0
+    assert json.loads(out)["fields"][0]["field"] == "magnification"
+    assert err == ""
+
+
+def test_a_folder_that_is_no_package_is_the_callers_fault(capsys, tmp_path):
+    code, out, err = metaseg(capsys, "inspect", tmp_path)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "not a model package" in err
