@@ -122,6 +122,8 @@ def run_study(request: StudyRequest, token: CancelToken) -> Generator[Event, Non
     trials = yield from study.design(request)
     notices = yield from perform_all(trials, request, token)
     results = collect(trials, request)
+    if notices and not any(result.arms for result in results):
+        raise InputError("no arm of the study could be run", got=notices[0])
     draw = study.illustrate
     further = draw(request, _first_packages(trials, request)) if draw else None
     report = write_study(request, study.sentence, results, notices, further)

@@ -25,7 +25,7 @@ _CAPTIONS = {
     "domains": "Dice of every arm in every domain: the mean with its 95 % interval; short strokes "
     "are single seeds, the dashed line is the baseline (orange).",
     "magnification": "Dice against magnification. Filled marks: trained on; hollow marks on grey: "
-    "never seen in training. With many arms, the baseline and the best seven.",
+    "never seen in training. With many arms, the baseline and the best nine.",
     "cost": "Mean Dice against the number of parameters and the time of one training.",
 }
 METHOD = (

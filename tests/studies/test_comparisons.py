@@ -1,0 +1,116 @@
+"""Means over seeds and images, comparisons on pairs, and what is said of them."""
+
+import pytest
+
+from napari_metaseg.evaluation.scores import ImageScore
+from napari_metaseg.studies.arms import Arm
+from napari_metaseg.studies.comparisons import compare, verdict
+from napari_metaseg.studies.runs import RunRecord
+from napari_metaseg.studies.table import MEAN_OF_DOMAINS, ArmResult, run_rows, summarise_arm
+
+
+def run(arm, seed, dices, domains=None, groups=None):
+    domains = domains or [10.0] * len(dices)
+    images = tuple(
+        ImageScore(
+            f"i{i}",
+            {"magnification": m},
+            group=groups[i] if groups else f"g{i}",
+            iou=d / 2,
+            dice=d,
+        )
+        for i, (d, m) in enumerate(zip(dices, domains, strict=True))
+    )
+    return RunRecord("s", "t", arm, seed, "c", "true", {"method": arm}, 100, 3.0, 1.0, images)
+
+
+def result(arm, *runs):
+    return ArmResult("t", Arm(arm, ""), runs)
+
+
+def test_rows_are_means_over_seeds_of_means_over_images():
+    domains = [10.0, 10.0, 20.0]
+    rows = summarise_arm(
+        result("a", run("a", 0, [0.2, 0.4, 0.8], domains), run("a", 1, [0.4, 0.6, 1.0], domains))
+    )
+    low, high, mean = rows
+    assert (low.label, low.n, high.label, mean.label) == ("10x", 2, "20x", MEAN_OF_DOMAINS)
+    assert low.dice == pytest.approx(0.4)
+    assert low.seed_dice == pytest.approx((0.3, 0.5))
+    assert (low.low, low.high) == pytest.approx((0.3, 0.5))
+    assert high.dice == pytest.approx(0.9)
+    assert high.low is None
+    assert mean.dice == pytest.approx(0.65)
+    assert mean.seed_dice == pytest.approx((0.55, 0.75))
+
+
+def test_domains_stand_in_the_order_of_their_numbers():
+    domains = [40.0, 5.0, 10.0]
+    rows = summarise_arm(result("a", run("a", 0, [0.1, 0.2, 0.3], domains)))
+    assert [row.label for row in rows] == ["5x", "10x", "40x", MEAN_OF_DOMAINS]
+
+
+def test_runs_csv_has_a_row_a_run_and_domain():
+    rows = list(run_rows([run("film", 1, [0.2, 0.4, 0.9], [5.0, 5.0, 10.0])]))
+    assert [(r["domain"], r["n"], r["dice"], r["seed"]) for r in rows] == [
+        ("5x", 2, 0.3, 1),
+        ("10x", 1, 0.9, 1),
+    ]
+    assert rows[0]["method"] == "film"
+    assert rows[0]["metadata_at_test"] == "true"
+
+
+def test_a_comparison_pairs_images_and_averages_seeds():
+    base = result("base", run("base", 0, [0.5] * 6), run("base", 1, [0.7] * 6))
+    own = result(
+        "own", run("own", 0, [0.7] * 6), run("own", 1, [0.8] * 6), run("own", 2, [0.0] * 6)
+    )
+    (comparison,) = compare([base, own], "base")
+    assert comparison.difference == pytest.approx(0.15)  # the seed that the other lacks is left out
+    assert comparison.seed_differences == pytest.approx((0.2, 0.1))
+    assert comparison.p == pytest.approx(2 / 64)
+    assert comparison.p_holm == pytest.approx(2 / 64)
+    assert verdict(comparison) == "better by 15.0 points (15.0 to 15.0), p = 0.031 after Holm"
+
+
+def test_worse_is_said_with_its_interval_the_right_way_round():
+    base = result("base", run("base", 0, [0.8] * 8))
+    lower = [0.5, 0.6, 0.5, 0.6, 0.5, 0.6, 0.5, 0.6]
+    (comparison,) = compare([base, result("own", run("own", 0, lower))], "base")
+    words = verdict(comparison)
+    assert words.startswith("worse by 25.0 points (2")
+    ends = words.split("(")[1].split(")")[0].split(" to ")
+    assert float(ends[0]) < 25 < float(ends[1])
+
+
+def test_no_difference_is_not_called_one():
+    base = result("base", run("base", 0, [0.4, 0.6, 0.5, 0.5]))
+    (comparison,) = compare([base, result("own", run("own", 0, [0.6, 0.4, 0.5, 0.5]))], "base")
+    assert verdict(comparison).startswith("no difference shown: +0.0")
+    (single,) = compare([result("b", run("b", 0, [0.1])), result("own", run("own", 0, [0.9]))], "b")
+    assert verdict(single) == "not tested, too few groups: +80.0 points"
+
+
+def test_holm_is_over_all_arms_and_domains_of_the_trial():
+    domains = [5.0] * 8 + [10.0] * 8
+    base = result("base", run("base", 0, [0.5] * 16, domains))
+    arms = [result(n, run(n, 0, [0.6] * 16, domains)) for n in ("a", "b")]
+    found = compare([base, *arms], "base")
+    assert len(found) == 6
+    raw = {c.label: c.p for c in found}
+    assert raw["5x"] == pytest.approx(2 / 256)
+    assert raw[MEAN_OF_DOMAINS] == pytest.approx(2 / 65536)
+    worst = max(c.p_holm for c in found)
+    assert worst == pytest.approx(4 * 2 / 256)
+
+
+def test_the_mean_of_domains_weighs_domains_equally():
+    domains = [5.0] * 6 + [10.0] * 2
+    base = result("base", run("base", 0, [0.5] * 8, domains))
+    own = result("own", run("own", 0, [0.6] * 6 + [0.9] * 2, domains))
+    overall = compare([base, own], "base")[-1]
+    assert overall.difference == pytest.approx((0.1 + 0.4) / 2)
+
+
+def test_without_its_baseline_nothing_is_compared():
+    assert compare([result("a", run("a", 0, [0.5]))], "base") == []
