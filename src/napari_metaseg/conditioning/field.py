@@ -7,27 +7,29 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS, Kind
+from napari_metaseg.acquisition.fields import Kind
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.conditioning.encodings import (
     Encoding,
     encode_number,
     encoded_size,
     encoding_levels,
-    nearest_level,
 )
+from napari_metaseg.conditioning.number_notice import FEW, number_notice, same_number
 from napari_metaseg.errors import InputError
+
+__all__ = [
+    "FEW",
+    "FieldEncoding",
+    "Outside",
+    "Transform",
+    "as_text",
+    "same_number",
+    "transformed",
+]
 
 Transform = Literal["log2", "log10", "linear"]
 Outside = Literal["clamp", "extrapolate"]
-
-FEW = 8
-"""Up to this many trained values are listed; beyond, the range says enough."""
-
-_ZOOMED = ("magnification", "pixel_size_um")
-
-_SAME = 0.01
-"""Relative difference below which two numbers are one trained value."""
 
 
 class FieldEncoding(BaseModel):
@@ -59,7 +61,7 @@ class FieldEncoding(BaseModel):
     def size(self) -> int:
         """How many numbers the field takes, its presence mark included."""
         if self.kind == "float":
-            return encoded_size(self.encoding, self._levels) + 1
+            return encoded_size(self.encoding, self.levels) + 1
         return (len(self.categories) if self.kind == "text" else 1) + 1
 
     @property
@@ -72,7 +74,7 @@ class FieldEncoding(BaseModel):
         if value is None or not self.trained(value):
             return [0.0] * self.size
         if self.kind == "float":
-            return [*encode_number(self.encoding, self._inside(value), self._levels), 1.0]
+            return [*encode_number(self.encoding, self._inside(value), self.levels), 1.0]
         if self.kind == "bool":
             return [1.0 if value else -1.0, 1.0]
         return [float(category == as_text(value)) for category in self.categories] + [1.0]
@@ -130,7 +132,8 @@ class FieldEncoding(BaseModel):
         return value
 
     @property
-    def _levels(self) -> tuple[float, ...]:
+    def levels(self) -> tuple[float, ...]:
+        """The scaled values that the encoding's numbers stand for; none where it has no levels."""
         return encoding_levels(self.encoding, [self.scaled(value) for value in self.trained_values])
 
     @property
@@ -146,54 +149,7 @@ class FieldEncoding(BaseModel):
             return f"{self.name} is unknown; the prediction does without it"
         if not self.trained(value):
             return f"{self.name} '{as_text(value)}' was never seen in training; treated as unknown"
-        return self._number_notice(value) if self.kind == "float" else None
-
-    def _number_notice(self, value: Value) -> str | None:
-        number = float(value)
-        seen = [float(value) for value in self.trained_values]
-        if any(same_number(number, known) for known in seen):
-            return None
-        shown = self._with_unit(number)
-        if self.encoding == "one-hot":
-            return self._category_notice(number, shown)
-        if not self._within_range(number):
-            return (
-                f"{self.name} {shown} is outside {self._range_text}; {self._done_outside(number)}"
-            )
-        if not seen[0] <= number <= seen[-1]:
-            how = "by zooming only" if self.name in _ZOOMED else "by augmentation only"
-            return f"{self.name} {shown} was trained {how}, from {self.trained_text}"
-        if len(seen) > FEW:
-            return None
-        return f"{self.name} {shown} lies between trained values ({self.trained_text})"
-
-    def _category_notice(self, number: float, shown: str) -> str | None:
-        seen = [float(value) for value in self.trained_values]
-        if len(self._levels) < len(seen) and seen[0] <= number <= seen[-1]:
-            return None
-        nearest = seen[nearest_level(self.scaled(number), [self.scaled(v) for v in seen])]
-        return (
-            f"{self.name} {shown} is none of the trained values ({self.trained_text}); "
-            f"treated as {self._with_unit(nearest)}"
-        )
-
-    def _within_range(self, number: float) -> bool:
-        low, high = self.trained_min, self.trained_max
-        return low is None or high is None or low <= number <= high
-
-    @property
-    def _range_text(self) -> str:
-        return f"the trained range ({self.trained_min:g} to {self.trained_max:g})"
-
-    def _done_outside(self, number: float) -> str:
-        if self.outside == "extrapolate" or self.trained_min is None or self.trained_max is None:
-            return "the network extrapolates"
-        edge = self.trained_min if number < self.trained_min else self.trained_max
-        return f"{self._with_unit(edge)} is used"
-
-    def _with_unit(self, number: float) -> str:
-        unit = CONDITION_FIELDS[self.name].unit if self.name in CONDITION_FIELDS else ""
-        return f"{number:g}{unit}" if unit in ("", "x") else f"{number:g} {unit}"
+        return number_notice(self, float(value)) if self.kind == "float" else None
 
 
 def transformed(name: str, value: Value, transform: Transform) -> float:
@@ -212,8 +168,3 @@ def as_text(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else f"{value:g}"
-
-
-def same_number(a: float, b: float) -> bool:
-    """Whether two numbers differ by less than 1 %, so that they count as one trained value."""
-    return abs(a - b) <= _SAME * max(abs(a), abs(b))

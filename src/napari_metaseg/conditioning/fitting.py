@@ -12,9 +12,9 @@ from napari_metaseg.conditioning.field import (
     Outside,
     Transform,
     as_text,
-    same_number,
     transformed,
 )
+from napari_metaseg.conditioning.number_notice import same_number
 
 _TRANSFORMS: dict[str, Transform] = {
     "magnification": "log2",
