@@ -106,7 +106,7 @@ SITES: Mapping[str, tuple[str, ...]] = {
     "symmetric": ("symmetric",),
     "first": ("first",),
     "one inner layer": ("bottleneck",),
-    "two layers": ("enc1", "dec1"),
+    "two encoder layers": ("enc1", "enc2"),
     "half of the layers": ("enc1", "enc3", "dec3", "dec1"),
 }
 """The layers that metadata reach, of the seven stages of a network of depth 3."""
