@@ -12,9 +12,9 @@ from napari_metaseg.packages.package import (
     load_package,
     load_sample,
     models_folder,
-    read_manifest,
     save_package,
 )
+from napari_metaseg.packages.stored import read_manifest
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_what_is_no_package_is_refused_with_the_way_out(tmp_path):
 
 def test_a_newer_format_is_refused_and_names_both_versions(package):
     edit(package, format_version=99)
-    with pytest.raises(InputError, match=r"format version 99, this one reads up to 1.*Update"):
+    with pytest.raises(InputError, match=r"format version 99, this one reads up to 2.*Update"):
         read_manifest(package)
 
 

@@ -14,13 +14,17 @@ from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import ModelPackage, load_package
 from napari_metaseg.prediction.gate_plane import thinned
 from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.prediction.runner import NetworkRunner
 
 CONDITIONS = [{"magnification": m, "modality": "DIC"} for m in (10.0, 40.0)]
 
 
 def package(method="film", **network) -> ModelPackage:
     """An untrained network whose weights and statistics were shaken, so that all of them matter."""
-    schema = MetadataSchema.fit(CONDITIONS, ["magnification"])
+    heads = method == "multi-head"
+    encoding = "one-hot" if heads else "value"
+    schema = MetadataSchema.fit(CONDITIONS, ["magnification"], encoding)
+    network |= {"head_columns": (0, 1)} if heads else {}
     size = schema.size if METHODS[method].reads_metadata else 0
     config = NetworkConfig(width=4, depth=2, method=method, metadata_size=size, **network)
     built = build_network(config, seed=0)
@@ -43,7 +47,7 @@ def test_tiles_of_any_size_give_what_the_whole_plane_gives(method, upsampling, n
     whole = Predictor(model, device="cpu", tile_px=1024).probability(noise, CONDITIONS[0])
     assert whole.shape == noise.shape
     assert np.ptp(whole) > 1e-3
-    monkeypatch.setattr(Predictor, "_pools_all_of", lambda self, plane: False)
+    monkeypatch.setattr(NetworkRunner, "_whole", lambda self, plane: False)
     for tile_px in (8, 36, 64):
         tiled = Predictor(model, device="cpu", tile_px=tile_px).probability(noise, CONDITIONS[0])
         assert np.abs(tiled - whole).max() < 1e-5
@@ -119,19 +123,20 @@ def test_the_token_stops_within_one_tile(noise):
 
 def test_too_little_memory_means_smaller_tiles_and_the_same_result(noise, monkeypatch):
     predictor = Predictor(package(), device="cpu", tile_px=256)
-    run, too_large = predictor._run, 150
+    runner = predictor._runner("main")
+    run, too_large = runner._run, 150
 
     def cramped(network, plane, read):
         if read[0].stop - read[0].start > too_large:
             raise torch.cuda.OutOfMemoryError("out of memory")
         return run(network, plane, read)
 
-    monkeypatch.setattr(predictor, "_run", cramped)
+    monkeypatch.setattr(runner, "_run", cramped)
     large = np.tile(noise, (1, 3, 1))
     assert np.allclose(
         predictor.probability(large, {}), Predictor(package()).probability(large, {}), atol=1e-5
     )
-    assert predictor.tile_px == 64
+    assert runner.tile_px == 64
     too_large = 0
     with pytest.raises(InputError, match="even tiles of 64 px do not fit"):
         predictor.probability(large, {})
@@ -140,7 +145,9 @@ def test_too_little_memory_means_smaller_tiles_and_the_same_result(noise, monkey
 def test_gates_over_a_small_plane_cost_one_pass_and_no_more(noise):
     model, passes = package("sme"), []
     predictor = Predictor(model, device="cpu")
-    predictor._whole_network().register_forward_hook(lambda *_: passes.append("whole"))
+    predictor._runner("main")._whole_network().register_forward_hook(
+        lambda *_: passes.append("whole")
+    )
     model.network.register_forward_hook(lambda *_: passes.append("gates"))
     predictor.probability(noise, CONDITIONS[0])
     assert passes == ["whole"]
@@ -149,14 +156,15 @@ def test_gates_over_a_small_plane_cost_one_pass_and_no_more(noise):
 def test_a_plane_too_large_for_the_device_in_one_piece_is_tiled(noise, monkeypatch):
     whole = Predictor(package("sme"), device="cpu").probability(noise, CONDITIONS[0])
     predictor = Predictor(package("sme"), device="cpu", tile_px=32)
-    run = predictor._run
+    runner = predictor._runner("main")
+    run = runner._run
 
     def cramped(network, plane, read):
         if read[0].stop is None:
             raise torch.cuda.OutOfMemoryError("out of memory")
         return run(network, plane, read)
 
-    monkeypatch.setattr(predictor, "_run", cramped)
+    monkeypatch.setattr(runner, "_run", cramped)
     assert np.abs(predictor.probability(noise, CONDITIONS[0]) - whole).max() < 1e-5
 
 

@@ -4,7 +4,7 @@ from napari_metaseg.acquisition.cohort import read_cohort
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
-from napari_metaseg.packages.package import read_manifest
+from napari_metaseg.packages.stored import read_manifest
 from napari_metaseg.prediction.request import EvaluationRequest
 from napari_metaseg.prediction.score import default_domain, evaluate_package, select_rows
 

@@ -107,7 +107,9 @@ def test_a_run_bounded_by_minutes_ends(small_request, small_items, tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_trains_and_metadata_then_matter(method, small_request, small_items, tmp_path):
-    request = small_request.model_copy(update={"method": method, "steps": 20})
+    encoding = "one-hot" if method == "multi-head" else "value"
+    changes = {"method": method, "steps": 20, "encoding": encoding}
+    request = small_request.model_copy(update=changes)
     result, _ = run(request, small_items, tmp_path / "m")
     predictor = Predictor(load_package(result.package), device="cpu")
     low, high = (

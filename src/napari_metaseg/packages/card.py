@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from napari_metaseg.acquisition.condition import domain_label
 from napari_metaseg.conditioning.field import FieldEncoding
 from napari_metaseg.packages.manifest import PackageManifest
+from napari_metaseg.packages.strategies import STRATEGIES
 
 
 def model_card(manifest: PackageManifest) -> str:
@@ -18,17 +20,10 @@ def _lines(manifest: PackageManifest) -> Iterator[str]:
     yield ""
     yield f"A segmentation model of napari-metaseg: {_what(manifest)}."
     yield ""
+    yield from _strategy(manifest)
     yield "## Metadata it was trained with"
     yield ""
-    if manifest.metadata_schema.fields:
-        yield "| field | seen in training |"
-        yield "|---|---|"
-        for field in manifest.metadata_schema.fields:
-            yield f"| {field.name} | {trained_range(field)} |"
-        yield ""
-        yield "An unknown value is allowed for every field. Outside these ranges expect less."
-    else:
-        yield "None: this model looks at the image alone."
+    yield from _metadata(manifest)
     yield ""
     yield "## Scores on the validation images"
     yield ""
@@ -39,10 +34,47 @@ def _lines(manifest: PackageManifest) -> Iterator[str]:
     yield from (f"- {key}: {value}" for key, value in manifest.provenance.items())
 
 
+def _strategy(manifest: PackageManifest) -> Iterator[str]:
+    """How networks and metadata work together, and which networks there are."""
+    info = STRATEGIES[manifest.strategy]
+    yield "## How it uses metadata"
+    yield ""
+    yield f"{info.label}. {info.sentence}"
+    yield ""
+    if manifest.canonical:
+        unit = "µm per pixel" if manifest.canonical.field == "pixel_size_um" else "times magnified"
+        yield f"Every image is brought to {manifest.canonical.value:g} {unit}, and back."
+        yield ""
+    if len(manifest.members) > 1 or info.per_domain:
+        yield "| network | trained on | share of the training images |"
+        yield "|---|---|---|"
+        for member in manifest.members:
+            domain = domain_label(member.domain, tuple(member.domain))
+            yield f"| {member.name} | {domain} | {member.share:.0%} |"
+        yield ""
+    if missing := manifest.provenance.get("stopped_before"):
+        yield f"The training was stopped: nothing was trained for {', '.join(missing)}."
+        yield ""
+
+
+def _metadata(manifest: PackageManifest) -> Iterator[str]:
+    if not manifest.fields:
+        scale = manifest.canonical and manifest.canonical.field
+        yield f"Only {scale}, for the scale." if scale else "None: it looks at the image alone."
+        return
+    yield "| field | seen in training |"
+    yield "|---|---|"
+    for field in manifest.fields:
+        yield f"| {field.name} | {trained_range(field)} |"
+    yield ""
+    yield "An unknown value is allowed for every field. Outside these ranges expect less."
+
+
 def _what(manifest: PackageManifest) -> str:
-    network = manifest.network
+    network, count = manifest.network, len(manifest.members)
+    nets = f"{count} U-Nets" if count > 1 else "a U-Net"
     return (
-        f"a U-Net (width {network.width}, depth {network.depth}, method {network.method}) for "
+        f"{nets} (width {network.width}, depth {network.depth}, method {network.method}) for "
         f"{', '.join(manifest.classes)}; {manifest.input_channels} input channel(s)"
     )
 

@@ -7,21 +7,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_metaseg.acquisition.record import Value
+from napari_metaseg.conditioning.field import FieldEncoding
 from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.datasets.plausibility import ObjectSizes
 from napari_metaseg.networks.config import NetworkConfig
+from napari_metaseg.packages.strategies import STRATEGIES, Strategy
 
-FORMAT_VERSION = 1
-
-Strategy = Literal[
-    "general",
-    "scale-augmented",
-    "specialists",
-    "canonical",
-    "fine-tuned",
-    "conditioned",
-    "canonical-conditioned",
-    "ensemble",
-]
+FORMAT_VERSION = 2
 
 
 class _Frozen(BaseModel):
@@ -29,10 +22,27 @@ class _Frozen(BaseModel):
 
 
 class Member(_Frozen):
-    """One network of the package; its weights are `weights/<name>.safetensors`."""
+    """One network of the package; its weights are `weights/<name>.safetensors`.
+
+    `domain` holds the field values of the images it was trained on (empty: all of them), and
+    `share` its part of the training images, 0 to 1.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    sha256: str
+    sha256: str = ""
+    domain: Mapping[str, Value] = {}
+    share: float = Field(default=1.0, ge=0, le=1)
+
+
+class Canonical(_Frozen):
+    """The one scale that images are resized to before the network sees them.
+
+    `value` is what the condition field `field` then is: µm per pixel, or a magnification where
+    not every training image stated a pixel size.
+    """
+
+    field: Literal["pixel_size_um", "magnification"]
+    value: float = Field(gt=0, allow_inf_nan=False)
 
 
 class Split(_Frozen):
@@ -44,11 +54,13 @@ class Split(_Frozen):
 
 
 class PackageManifest(_Frozen):
-    """The contents of `package.json`, format version 1.
+    """The contents of `package.json`, format version 2.
 
     `metadata_schema` (in the file: `schema`) holds the fitted encoders with the ranges and values
     seen in training. `classes` names the foreground classes: one for a binary model, whose network
     has a single logit; a model of K > 1 classes has K + 1 outputs, background first.
+    `domain_schema` measures how far a condition is from the members' domains, where there are
+    several; `object_sizes` is what the training objects measured, for a check on the stated scale.
     """
 
     format_version: int = FORMAT_VERSION
@@ -61,6 +73,9 @@ class PackageManifest(_Frozen):
     normalisation: Literal["percentile"] = "percentile"
     classes: tuple[str, ...]
     split: Split = Split()
+    domain_schema: MetadataSchema = MetadataSchema()
+    canonical: Canonical | None = None
+    object_sizes: ObjectSizes | None = None
     scores: Mapping[str, Any] = {}
     provenance: Mapping[str, Any] = {}
 
@@ -70,3 +85,17 @@ class PackageManifest(_Frozen):
     def binary(self) -> bool:
         """Whether the model tells one class from the background."""
         return len(self.classes) == 1
+
+    @property
+    def fields(self) -> tuple[FieldEncoding, ...]:
+        """Every fitted field by which metadata change the result, each once."""
+        found = {field.name: field for field in self.metadata_schema.fields}
+        if STRATEGIES[self.strategy].per_domain:
+            found |= {field.name: field for field in self.domain_schema.fields}
+        return tuple(found.values())
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The names of all fields that matter, the one that gives the scale included."""
+        scale = [self.canonical.field] if self.canonical else []
+        return tuple(dict.fromkeys([*scale, *(field.name for field in self.fields)]))

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
@@ -23,9 +22,10 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.files import atomic_folder
 from napari_metaseg.networks.unet import ConditionedUNet
 from napari_metaseg.packages.card import model_card
-from napari_metaseg.packages.manifest import FORMAT_VERSION, Member, PackageManifest
+from napari_metaseg.packages.manifest import Member, PackageManifest
+from napari_metaseg.packages.stored import MANIFEST, is_package, read_manifest
 
-_MANIFEST, _CARD = "package.json", "README.md"
+_CARD = "README.md"
 _LARGEST_UNPACKED_BYTES = 4 * 2**30
 
 
@@ -60,7 +60,8 @@ def save_package(
 ) -> None:
     """Write a package folder; it appears whole or not at all, and replaces an older one.
 
-    The members of `manifest` are set from `networks`. Raises `InputError` where `folder` is
+    The members of `manifest` are those of `networks`, in their order; what it says of a member of
+    that name is kept. Raises `InputError` where `folder` is
     something else than a package, so that nothing else is ever replaced.
     """
     if folder.exists() and not is_package(folder):
@@ -71,15 +72,17 @@ def save_package(
     with atomic_folder(folder) as new:
         (new / "weights").mkdir()
         (new / "sample").mkdir()
+        told = {member.name: member for member in manifest.members}
         members = []
         for name, network in networks.items():
             file = new / "weights" / f"{name}.safetensors"
             state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
             save_file(state, file)
-            members.append(Member(name=name, sha256=_sha256(file)))
+            member = told.get(name) or Member(name=name)
+            members.append(member.model_copy(update={"sha256": _sha256(file)}))
         manifest = manifest.model_copy(update={"members": tuple(members)})
         text = manifest.model_dump_json(indent=1, by_alias=True)
-        (new / _MANIFEST).write_text(text, encoding="utf-8")
+        (new / MANIFEST).write_text(text, encoding="utf-8")
         (new / _CARD).write_text(model_card(manifest), encoding="utf-8")
         arrays = {"image": sample.image, "probability": sample.probability}
         save_arrays(
@@ -89,11 +92,6 @@ def save_package(
         (new / "sample" / "metadata.json").write_text(
             json.dumps(dict(sample.condition), indent=1, allow_nan=False), encoding="utf-8"
         )
-
-
-def is_package(folder: Path) -> bool:
-    """Whether `folder` looks like a model package."""
-    return (folder / _MANIFEST).is_file()
 
 
 def load_package(package: str | Path) -> ModelPackage:
@@ -106,7 +104,7 @@ def load_package(package: str | Path) -> ModelPackage:
         return _load_folder(path, path)
     with tempfile.TemporaryDirectory() as folder:
         _unpack(path, Path(folder))
-        inner = next((p.parent for p in sorted(Path(folder).rglob(_MANIFEST))), Path(folder))
+        inner = next((p.parent for p in sorted(Path(folder).rglob(MANIFEST))), Path(folder))
         return _load_folder(inner, path)
 
 
@@ -140,34 +138,6 @@ def load_sample(folder: Path) -> Sample:
         return Sample(arrays["image"], condition, arrays["probability"])
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise InputError(f"the sample of {folder} cannot be read", got=str(error)) from None
-
-
-def read_manifest(folder: Path) -> PackageManifest:
-    """`package.json` of a package folder, checked; see `load_package` for the errors."""
-    path = folder / _MANIFEST
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            f"{folder} is not a model package",
-            got="no package.json in it",
-            way_out="Give the folder that 'metaseg train' wrote",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read", got=str(error)) from None
-    version = data.get("format_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise InputError(
-            f"{folder} was written by a newer napari-metaseg",
-            got=f"format version {version}, this one reads up to {FORMAT_VERSION}",
-            way_out="Update napari-metaseg",
-        )
-    try:
-        return PackageManifest.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise InputError(f"{path} is not valid", got=f"{where}: {first['msg']}") from None
 
 
 def _load_folder(folder: Path, shown: Path) -> ModelPackage:

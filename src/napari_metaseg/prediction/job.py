@@ -93,7 +93,7 @@ def predict_files(
     predictor = Predictor(
         package, device=request.device, precision=request.precision, tile_px=request.tile_px
     )
-    free = [field.name for field in package.manifest.metadata_schema.fields]
+    free = list(package.manifest.field_names)
     work = _plan(request, package.manifest.input_channels, free)
     total = sum(len(w.planes) for w in work)
     entries: list[PredictionEntry] = []

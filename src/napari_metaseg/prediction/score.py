@@ -68,7 +68,7 @@ def default_domain(manifest: PackageManifest) -> tuple[str, ...]:
     A number with more than eight training values (an exposure, say) makes no domains: there would
     be one an image.
     """
-    fields = manifest.metadata_schema.fields
+    fields = manifest.fields or manifest.domain_schema.fields
     few = (f.name for f in fields if f.kind != "float" or len(f.trained_values) <= _MOST_VALUES)
     return tuple(few) or _DEFAULT_DOMAIN
 
@@ -150,6 +150,6 @@ def _held_out(
 
 
 def _free_fields(cohort: Path, manifest: PackageManifest, by: Sequence[str]) -> list[str]:
-    wanted = dict.fromkeys([*by, *(f.name for f in manifest.metadata_schema.fields)])
+    wanted = dict.fromkeys([*by, *manifest.field_names])
     columns = column_names(cohort)
     return [name for name in wanted if name in columns]

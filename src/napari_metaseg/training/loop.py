@@ -12,7 +12,6 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from napari_metaseg.datasets.patches import PatchSampler
 from napari_metaseg.errors import Cancelled
 from napari_metaseg.events import CancelToken, CurvePoint, Event, Progress
 from napari_metaseg.networks.unet import ConditionedUNet, build_network
@@ -31,7 +30,9 @@ from napari_metaseg.training.checkpoint import (
     save_checkpoint,
 )
 from napari_metaseg.training.losses import segmentation_loss
+from napari_metaseg.training.phases import Phase
 from napari_metaseg.training.plan import TrainingPlan
+from napari_metaseg.training.sampling import make_sampler
 from napari_metaseg.training.schedule import learning_rate, run_progress
 from napari_metaseg.training.validation import ValidationScore, validate
 
@@ -41,20 +42,19 @@ _CHECKPOINT_EVERY_S = 60.0
 
 
 class Trainer:
-    """The state of one run: a network, its optimizer, and where the run stands."""
+    """The state of one phase: a network, its optimizer, and where its training stands."""
 
     def __init__(
-        self, plan: TrainingPlan, manifest: PackageManifest, run: Path, start: Checkpoint | None
+        self,
+        plan: TrainingPlan,
+        phase: Phase,
+        manifest: PackageManifest,
+        run: Path,
+        start: Checkpoint | None,
     ) -> None:
-        request = plan.request
-        self.plan, self.manifest, self.run_folder = plan, manifest, run
-        self._sampler = PatchSampler(
-            plan.train,
-            patch_px=request.patch_px,
-            batch_size=request.batch_size,
-            seed=request.seed,
-            augmentation=plan.augmentation,
-        )
+        request = phase.request
+        self.plan, self.phase, self.manifest, self.run_folder = plan, phase, manifest, run
+        self._sampler = make_sampler(plan, phase)
         self.device = resolve_device(request.device)
         self.network = build_network(plan.network, request.seed)
         if start is not None:
@@ -88,12 +88,12 @@ class Trainer:
         self.save()
 
     def _step(self, batch: TensorBatch) -> None:
-        rate = learning_rate(self.plan.request.learning_rate, self.progress)
+        rate = learning_rate(self.phase.request.learning_rate, self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = batch.to(self.device)
         logits = self.network.train()(batch.images, batch.metadata)
-        loss = segmentation_loss(logits, batch.classes, batch.valid, self.plan.request.loss)
+        loss = segmentation_loss(logits, batch.classes, batch.valid, self.phase.request.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -101,14 +101,14 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """The share of the run that is done, 0 to 1."""
-        request, at = self.plan.request, self.position
+        """The share of the phase that is done, 0 to 1."""
+        request, at = self.phase.request, self.position
         return run_progress(
             at.step, at.elapsed_s, step_limit=request.step_limit, minutes=request.minutes
         )
 
     def _batches(self) -> Iterator[TensorBatch]:
-        request = self.plan.request
+        request = self.phase.request
         return iterate_batches(
             self._sampler,
             self.plan.schema,
@@ -146,7 +146,7 @@ class Trainer:
         predictor = Predictor(package, device=self.device.type, precision="fp32")
         by = default_domain(self.manifest)
         try:
-            score = validate(predictor, self.plan.validation, by, token)
+            score = validate(predictor, self.phase.validation, by, token)
         except Cancelled:
             return None
         best = self.position.best_score
@@ -162,7 +162,7 @@ class Trainer:
 
     def _report(self) -> Progress:
         at, share = self.position, self.progress
-        limit = self.plan.request.step_limit or round(at.step / max(share, 1e-9))
+        limit = self.phase.request.step_limit or round(at.step / max(share, 1e-9))
         left = at.elapsed_s * (1 - share) / share if share else None
         return Progress(at.step, max(limit, at.step), "training", left)
 
@@ -180,6 +180,6 @@ class Trainer:
 
     def best_network(self) -> ConditionedUNet:
         """The network to keep, on the CPU in eval mode."""
-        network = build_network(self.plan.network, self.plan.request.seed)
+        network = build_network(self.plan.network, self.phase.request.seed)
         network.load_state_dict(self.best if self.position.best_step else copy_state(self.network))
         return network.eval()

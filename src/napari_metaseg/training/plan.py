@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS
-from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.conditioning.widen import widened_by
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.normalise import check_finite
 from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_splits
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
-from napari_metaseg.packages.manifest import Split
+from napari_metaseg.packages.manifest import Canonical, Split
+from napari_metaseg.training.domains import Domains, find_domains
+from napari_metaseg.training.fields import seen_fields
+from napari_metaseg.training.network import network_config
+from napari_metaseg.training.phases import Phase, plan_phases, spread
 from napari_metaseg.training.request import TrainingRequest
-
-_MOST_VALIDATION_PLANES = 16
+from napari_metaseg.training.scale import choose_canonical, lowered, unscaled_count
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything a run needs, settled: who trains, what the network sees and how it is built."""
+    """Everything a run needs, settled: who trains, what the networks see and how they are built.
+
+    `domains` is None where the strategy has none; `canonical` where images keep their scale.
+    """
 
     request: TrainingRequest
     train: tuple[PlaneItem, ...]
@@ -34,6 +37,9 @@ class TrainingPlan:
     network: NetworkConfig
     classes: tuple[str, ...]
     augmentation: Augmentation
+    phases: tuple[Phase, ...]
+    domains: Domains | None
+    canonical: Canonical | None
     notices: tuple[str, ...]
 
 
@@ -41,35 +47,70 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
     """Check the request against the planes and settle the rest.
 
     Raises `InputError` for planes without labels or foreground, a wrong channel count, a group on
-    both sides of a split, or fields that no plane has.
+    both sides of a split, fields that no plane has, or domains that cannot each have a network.
     """
     _check_items(request, items)
     splits = assign_splits(items, request.seed, request.validation_fraction)
-    train = _of_split(items, splits, TRAIN)
+    train, validation = (_of_split(items, splits, name) for name in (TRAIN, VALIDATION))
     classes = _class_names(request, train)
-    fields, notices = _choose_fields(request, train)
-    schema = MetadataSchema.fit(
-        [i.condition for i in train], fields, request.encoding, request.outside
-    )
-    schema = schema.widened({"magnification", "pixel_size_um"}, request.max_zoom)
-    validation = _spread(_of_split(items, splits, VALIDATION))
-    if not validation:
-        notices.append("No validation images: the last network is kept, not the best one.")
+    augmentation = _augmentation(request)
+    schema, notices = _schema(request, train, augmentation)
+    canonical = choose_canonical(train) if request.info.canonical else None
+    by_domain = request.info.per_domain or request.strategy == "fine-tuned"
+    domains = find_domains(request, train, validation) if by_domain else None
     return TrainingPlan(
         request=request,
         train=train,
-        validation=validation,
+        validation=spread(validation),
         split=_named_split(items, splits),
         schema=schema,
-        network=_network(request, schema, len(classes)),
+        network=network_config(request, schema, len(classes)),
         classes=classes,
-        augmentation=Augmentation(
-            max_zoom=request.max_zoom,
-            max_thinning=request.max_thinning,
-            max_defocus_um=request.max_defocus_um,
+        augmentation=augmentation,
+        phases=plan_phases(request, train, validation, domains),
+        domains=domains,
+        canonical=canonical,
+        notices=(
+            *notices,
+            *_scale_notices(canonical, train),
+            *(domains.notices if domains else ()),
+            *_validation_notices(validation),
         ),
-        notices=tuple(notices),
     )
+
+
+def _schema(
+    request: TrainingRequest, train: Sequence[PlaneItem], augmentation: Augmentation
+) -> tuple[MetadataSchema, tuple[str, ...]]:
+    """The fitted schema, its range widened by what augmentation will show the network."""
+    fields, notices = seen_fields(request, train)
+    conditions = [item.condition for item in train]
+    schema = MetadataSchema.fit(conditions, fields, request.encoding, request.outside)
+    schema = widened_by(schema, augmentation, conditions)
+    return (lowered(schema, request.max_zoom) if request.info.canonical else schema), notices
+
+
+def _augmentation(request: TrainingRequest) -> Augmentation:
+    """What is varied: zoom only where the strategy says so, the rest for every strategy alike."""
+    zooms = request.strategy in ("conditioned", "scale-augmented")
+    plain = request.canonical_zoom if request.info.canonical else 1.0
+    return Augmentation(
+        max_zoom=request.max_zoom if zooms else plain,
+        max_thinning=request.max_thinning,
+        max_defocus_um=request.max_defocus_um,
+    )
+
+
+def _scale_notices(canonical: Canonical | None, train: Sequence[PlaneItem]) -> tuple[str, ...]:
+    count = unscaled_count(train, canonical) if canonical else 0
+    if not canonical or not count:
+        return ()
+    return (f"{count} training image(s) do not state {canonical.field} and keep their own scale.",)
+
+
+def _validation_notices(validation: Sequence[PlaneItem]) -> tuple[str, ...]:
+    text = "No validation images: the last network is kept, not the best one."
+    return () if validation else (text,)
 
 
 def _check_items(request: TrainingRequest, items: Sequence[PlaneItem]) -> None:
@@ -115,65 +156,3 @@ def _class_names(request: TrainingRequest, train: Sequence[PlaneItem]) -> tuple[
         )
     default = ("foreground",) if count == 1 else tuple(f"class {i}" for i in range(1, count + 1))
     return request.class_names or default
-
-
-def _choose_fields(
-    request: TrainingRequest, train: Sequence[PlaneItem]
-) -> tuple[tuple[str, ...], list[str]]:
-    """The fields to see: those asked for, or every condition field that varies in training."""
-    if not METHODS[request.method].reads_metadata or request.strategy == "general":
-        return (), []
-    if request.fields:
-        return request.fields, []
-    varying = [name for name in CONDITION_FIELDS if _varies(name, train)]
-    if "plane_offset_um" in varying and "in_focus" in varying:
-        varying.remove("in_focus")
-    if not varying:
-        return (), ["No metadata varies between the training images: trained on the image alone."]
-    return tuple(varying), []
-
-
-def _varies(name: str, train: Sequence[PlaneItem]) -> bool:
-    values = {item.condition.get(name) for item in train}
-    return len(values) > 1
-
-
-def _network(request: TrainingRequest, schema: MetadataSchema, classes: int) -> NetworkConfig:
-    reads_metadata = METHODS[request.method].reads_metadata
-    method = request.method if schema.size or not reads_metadata else "none"
-    if request.strategy == "general":
-        method = "none"
-    return NetworkConfig(
-        in_channels=request.channels,
-        out_channels=1 if classes == 1 else classes + 1,
-        architecture=request.architecture,
-        width=request.width,
-        depth=request.depth,
-        method=method,
-        sites=request.sites,
-        fuse=request.fuse,
-        generator=request.generator,
-        metadata_size=schema.size if METHODS[method].reads_metadata else 0,
-        head_columns=_head_columns(schema) if method == "multi-head" else (),
-    )
-
-
-def _head_columns(schema: MetadataSchema) -> tuple[int, ...]:
-    """The columns of the first field with categories: each category gets a head of its own."""
-    for field in schema.fields:
-        columns = schema.field_slices[field.name]
-        if field.categorical and columns.stop - columns.start > 2:
-            return tuple(range(columns.start, columns.stop - 1))
-    raise InputError(
-        "Method multi-head needs a field of categories, one head each",
-        got=f"fields {', '.join(schema.names) or 'none'}",
-        way_out="Name a field such as task or modality, or use --encoding one-hot",
-    )
-
-
-def _spread(items: Sequence[PlaneItem]) -> tuple[PlaneItem, ...]:
-    """At most so many planes, evenly over the list: validation must not outweigh training."""
-    if len(items) <= _MOST_VALIDATION_PLANES:
-        return tuple(items)
-    ranks = np.linspace(0, len(items) - 1, _MOST_VALIDATION_PLANES).round().astype(int)
-    return tuple(items[i] for i in ranks)

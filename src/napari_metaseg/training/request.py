@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
+from napari_metaseg.acquisition.record import Value
 from napari_metaseg.conditioning.encodings import Encoding
 from napari_metaseg.conditioning.field import Outside
 from napari_metaseg.conditioning.methods import method_info
 from napari_metaseg.conditioning.sites import resolve_sites
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import Architecture, Fused, Generator
-from napari_metaseg.packages.manifest import Strategy
+from napari_metaseg.packages.strategies import STRATEGIES, Strategy, StrategyInfo
 from napari_metaseg.prediction.device import DeviceName
 
 LossName = Literal["bce+dice", "bce", "dice"]
@@ -28,7 +31,10 @@ class TrainingRequest(BaseModel):
     `max_zoom`, `max_thinning` and `max_defocus_um` bound the metadata-consistent zoom, loss of
     photons and defocus; 1, 1 and 0 turn them off. `metadata_dropout` hides each field, and
     `record_dropout` the whole record of a patch, with that probability. `domain_fields` say what
-    makes a domain for strategies with one network each. Lengths are in pixels.
+    makes a domain for strategies with one network each (empty: `fields`, else those that vary);
+    `tuned_domain` is the domain that `fine-tuned` ends on (empty: the rarest). `canonical_zoom`
+    zooms the patches of canonical strategies both ways, for metadata that may be a little wrong;
+    `max_zoom` there lowers the resolution only. Lengths are in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +49,7 @@ class TrainingRequest(BaseModel):
     outside: Outside = "clamp"
     fields: tuple[str, ...] = ()
     domain_fields: tuple[str, ...] = ()
+    tuned_domain: Mapping[str, Value] = {}
     steps: int | None = Field(default=None, ge=1, le=10_000_000)
     minutes: float | None = Field(default=None, gt=0, le=100_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -57,6 +64,7 @@ class TrainingRequest(BaseModel):
     metadata_dropout: float = Field(default=0.1, ge=0, le=1)
     record_dropout: float = Field(default=0.0, ge=0, le=1)
     max_zoom: float = Field(default=1.4, ge=1, le=4)
+    canonical_zoom: float = Field(default=1.0, ge=1, le=4)
     max_thinning: float = Field(default=1.0, ge=1, le=64)
     max_defocus_um: float = Field(default=0.0, ge=0, le=1000)
     validation_fraction: float = Field(default=0.2, ge=0, lt=1)
@@ -64,6 +72,14 @@ class TrainingRequest(BaseModel):
     class_names: tuple[str, ...] = ()
     name: str = ""
     init_from: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_size(cls, data: Any) -> Any:
+        """The published network has its own size, unless another one is named."""
+        if isinstance(data, dict) and data.get("architecture") == "published-unet3":
+            return {"width": 64, "depth": 5, **data}
+        return data
 
     @model_validator(mode="after")
     def _check_words(self) -> TrainingRequest:
@@ -75,6 +91,17 @@ class TrainingRequest(BaseModel):
                 got=self.patch_px,
             )
         return self
+
+    @property
+    def info(self) -> StrategyInfo:
+        """What the strategy is."""
+        return STRATEGIES[self.strategy]
+
+    @property
+    def free_fields(self) -> tuple[str, ...]:
+        """The fields it names that are no condition fields: columns to read from a cohort."""
+        named = dict.fromkeys([*self.fields, *self.domain_fields, *self.tuned_domain])
+        return tuple(name for name in named if name not in CONDITION_FIELDS)
 
     @property
     def step_limit(self) -> int | None:

@@ -1,0 +1,82 @@
+"""Resize planes so that areas stay true: what a coarser camera would have recorded.
+
+Pixel i of n covers [i/n, (i + 1)/n] of the plane's side, so both grids share their borders and no
+size, however odd or small, shifts the picture.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def scaled_shape(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    """The (Y, X) shape times `factor`, at least one pixel a side."""
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def resize_image(image: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """The (C, Y, X) image on a (Y, X) grid of another size.
+
+    Along an axis that shrinks, a new pixel is the mean of what it covers (exact area weights, so
+    nothing aliases); along one that grows, values are interpolated linearly between the pixels'
+    centres and held beyond the outermost. Means stay means: no value leaves the image's range.
+    """
+    pixels = image.astype(np.float32)
+    if image.shape[-2:] == shape:
+        return pixels
+    rows, columns = (_weights(n, m) for n, m in zip(image.shape[-2:], shape, strict=True))
+    return np.stack([(columns @ (rows @ channel).T).T for channel in pixels]).astype(np.float32)
+
+
+def resize_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """The (Y, X) labels on another grid: each new pixel takes the one that holds its centre."""
+    rows, columns = (_nearest(n, m) for n, m in zip(labels.shape, shape, strict=True))
+    return np.ascontiguousarray(labels[np.ix_(rows, columns)])
+
+
+def _nearest(size: int, wanted: int) -> NDArray[np.intp]:
+    centres = (np.arange(wanted) + 0.5) * (size / wanted)
+    return np.minimum(centres.astype(np.intp), size - 1)
+
+
+@lru_cache(maxsize=32)
+def _weights(size: int, wanted: int) -> Any:
+    """The sparse (wanted, size) matrix that resizes one axis; its rows sum to 1."""
+    from scipy import sparse
+
+    make = _area_weights if wanted < size else _linear_weights
+    rows, columns, values = make(size, wanted)
+    weights = values.astype(np.float32)
+    return sparse.csr_matrix((weights, (rows, columns)), shape=(wanted, size))
+
+
+def _area_weights(
+    size: int, wanted: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Each new pixel against the old ones it may cover, weighted by the covered length."""
+    width = size / wanted
+    reach = int(np.ceil(width)) + 1
+    edges = np.arange(wanted)[:, None] * width
+    old = np.floor(edges).astype(np.intp) + np.arange(reach)[None]
+    covered = np.minimum(old + 1, edges + width) - np.maximum(old, edges)
+    weights = np.clip(covered, 0, None) / width
+    weights[old >= size] = 0
+    weights /= weights.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(wanted), reach)
+    return rows, np.minimum(old, size - 1).ravel(), weights.ravel()
+
+
+def _linear_weights(
+    size: int, wanted: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Each new centre between the two old centres around it."""
+    centres = np.clip((np.arange(wanted) + 0.5) * (size / wanted) - 0.5, 0, size - 1)
+    low = np.minimum(centres.astype(np.intp), max(size - 2, 0))
+    high = np.minimum(low + 1, size - 1)
+    share = centres - low
+    rows = np.tile(np.arange(wanted), 2)
+    return rows, np.concatenate([low, high]), np.concatenate([1 - share, share])

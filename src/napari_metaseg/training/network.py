@@ -1,0 +1,42 @@
+"""The network that a request, its fitted schema and its classes call for."""
+
+from __future__ import annotations
+
+from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.errors import InputError
+from napari_metaseg.networks.config import NetworkConfig
+from napari_metaseg.training.request import TrainingRequest
+
+
+def network_config(request: TrainingRequest, schema: MetadataSchema, classes: int) -> NetworkConfig:
+    """The configuration of every network of the run; a plain one where there is no metadata."""
+    method = request.method
+    if METHODS[method].reads_metadata and not schema.size:
+        method = "none"
+    return NetworkConfig(
+        in_channels=request.channels,
+        out_channels=1 if classes == 1 else classes + 1,
+        architecture=request.architecture,
+        width=request.width,
+        depth=request.depth,
+        method=method,
+        sites=request.sites,
+        fuse=request.fuse,
+        generator=request.generator,
+        metadata_size=schema.size if METHODS[method].reads_metadata else 0,
+        head_columns=_head_columns(schema) if method == "multi-head" else (),
+    )
+
+
+def _head_columns(schema: MetadataSchema) -> tuple[int, ...]:
+    """The columns of the first field with categories: each category gets a head of its own."""
+    for field in schema.fields:
+        columns = schema.field_slices[field.name]
+        if field.categorical and columns.stop - columns.start > 2:
+            return tuple(range(columns.start, columns.stop - 1))
+    raise InputError(
+        "Method multi-head needs a field of categories, one head each",
+        got=f"fields {', '.join(schema.names) or 'none'}",
+        way_out="Name a field such as task or modality, or use --encoding one-hot",
+    )
