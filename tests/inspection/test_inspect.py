@@ -120,7 +120,9 @@ def test_of_several_networks_it_says_which_one_predicts(made, sample):
         }
     )
     package = ModelPackage(manifest, dict.fromkeys(domains, one.network))
-    (magnification,) = inspected(package, sample, curves=False).fields
+    found = inspected(package, sample, curves=False)
+    (magnification,) = found.fields
+    assert "magnification chooses the network: 10 → x10, 40 → x40" in verdicts(found)[1]
     assert not magnification.seen_by_network
     assert magnification.moves[0].members == {"x10": 1.0}
     assert magnification.moves[1].members == {"x40": 1.0}

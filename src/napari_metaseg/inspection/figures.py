@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _BLUE, _ORANGE, _SHADE = "#0072B2", "#E69F00", "#e9edf1"
 _TITLES: dict[Quantity, str] = {
     "weights": "filters move",
+    "biases": "offsets move",
     "outputs": "features move",
 }
 _MOST_PICTURES = 6
@@ -31,7 +32,7 @@ _SMALL_PERCENT = 0.0005
 
 
 def heatmap_png(inspection: Inspection) -> bytes:
-    """How far each field moves the filters (left) and the features (right) of every layer.
+    """How far each field moves every layer's filters, offsets (biases, shifts) and features.
 
     Layers in the order the image meets them, fields side by side; the numbers are per cent of the
     layer's own size under the sample's condition. Needs at least one field that the network sees.
@@ -41,7 +42,9 @@ def heatmap_png(inspection: Inspection) -> bytes:
     layers = ordered_layers(inspection)
     fields = [report for report in inspection.fields if report.seen_by_network]
     panels: list[Quantity] = [q for q in _TITLES if any(r.most(q) for r in fields)]
-    width = 2.2 + len(panels) * (0.9 + 1.05 * len(fields))
+    if not any(part for r in fields for part in r.most("biases").values()):
+        panels = [quantity for quantity in panels if quantity != "biases"]
+    width = 1.8 + len(panels) * (0.8 + 0.75 * len(fields))
     figure = Figure(figsize=(width, 1.5 + 0.27 * len(layers)), dpi=130, layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for place, quantity in zip(axes, panels, strict=True):

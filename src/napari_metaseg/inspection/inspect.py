@@ -150,6 +150,8 @@ class _Probe:
     def inspection(self, reports: tuple[FieldReport, ...]) -> Inspection:
         """All of it."""
         manifest = self.package.manifest
+        if not any(move.area for report in reports for move in report.moves) and reports:
+            self.notices["The model finds nothing in its sample image: no mask can change"] = None
         return Inspection(
             package=manifest.name,
             strategy=manifest.strategy,

@@ -15,8 +15,8 @@ from napari_metaseg.inspection.verdict import most_moved, percent, verdicts
 FIGURES: Mapping[str, tuple[str, str]] = {
     "layers.png": (
         "Which layers move",
-        "The most that any tried value of a field moves each layer. A column of zeros: the network "
-        "ignores that field.",
+        "The most that any known value tried moves each layer. A column of zeros: to the network "
+        "these values are all the same.",
     ),
     "response.png": (
         "How the result answers to a number",

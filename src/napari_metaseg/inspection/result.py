@@ -116,7 +116,7 @@ class Inspection:
             "sample": dict(self.condition),
             "layers": list(self.layers),
             "verdict": " ".join(verdicts(self)),
-            "fields": [field_json(report, verdict_of(report, self)) for report in self.fields],
+            "fields": [field_json(report, verdict_of(report)) for report in self.fields],
             "notices": list(self.notices),
         }
 

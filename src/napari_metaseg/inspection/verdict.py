@@ -9,16 +9,20 @@ _HARDLY = 0.01
 
 
 def verdicts(inspection: Inspection) -> list[str]:
-    """One sentence a field, the strongest first; one sentence where there is no field at all."""
+    """One sentence a field, the strongest first, then the networks chosen where there are several.
+
+    One sentence where there is no field at all.
+    """
     if not inspection.fields:
         return [
             "This model takes no metadata: nothing that is known of an image changes its result."
         ]
     strongest = sorted(inspection.fields, key=lambda report: -report.mask_changed)
-    return [verdict_of(report, inspection) for report in strongest]
+    chosen = [line for report in strongest if (line := members_of(report))]
+    return [*(verdict_of(report) for report in strongest), *chosen]
 
 
-def verdict_of(report: FieldReport, inspection: Inspection) -> str:
+def verdict_of(report: FieldReport) -> str:
     """What this field does, in one sentence."""
     change, name = report.mask_changed, report.name
     only = "" if len(report.known) > 1 else f" (only {report.trained} was trained)"
@@ -32,8 +36,21 @@ def verdict_of(report: FieldReport, inspection: Inspection) -> str:
         return f"{name} moves the features but not the mask{only}{_withheld(report)}."
     if report.unknown is not None and report.unknown.mask_changed > 0:
         return f"{name} makes no difference among the trained values{only}{_withheld(report)}."
-    ignored = "the network ignores it" if report.seen_by_network else "it chooses nothing here"
+    ignored = (
+        "the network ignores it" if report.seen_by_network else "its values are all the same here"
+    )
     return f"{name} changes nothing{only}: {ignored}."
+
+
+def members_of(report: FieldReport) -> str:
+    """Which network counts most for each value of the field; empty where there is only one."""
+    parts = []
+    for move in report.moves:
+        if move.members:
+            name, share = max(move.members.items(), key=lambda item: item[1])
+            counts = "" if share > 0.995 else f" ({percent(share)})"
+            parts.append(f"{move.label} → {name}{counts}")
+    return f"{report.name} chooses the network: {', '.join(parts)}." if parts else ""
 
 
 def percent(part: float) -> str:
@@ -56,6 +73,8 @@ def _withheld(report: FieldReport) -> str:
 
 def most_moved(report: FieldReport) -> str:
     """The three layers whose features move most: "dec1.2 (12.0 %), ..", "none" where none does."""
+    if not report.seen_by_network:
+        return "not seen inside the network"
     moved = {layer: part for layer, part in report.most("outputs").items() if part > 0}
     first = sorted(moved, key=lambda layer: -moved[layer])[:3]
     return ", ".join(f"{layer} ({percent(moved[layer])})" for layer in first) or "none"
