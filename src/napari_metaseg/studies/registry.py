@@ -9,11 +9,13 @@ from pathlib import Path
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event
 from napari_metaseg.studies import (
+    ablation,
     attention,
     focus_series,
     magnification,
     metadata_needed,
     real_cells,
+    sensitivity,
     switching,
 )
 from napari_metaseg.studies.collect import TrialResult, collect
@@ -105,6 +107,34 @@ STUDIES: Mapping[str, Study] = {
     "continuous": Study(
         "nuclei of a stated mean diameter, also of diameters between the trained ones",
         switching.continuous,
+    ),
+    "ablation": Study(
+        "what do networks lose by metadata that are missing, wrong, random or noisy?",
+        ablation.ablation,
+    ),
+    "me_vs_sme": Study(
+        "do metadata, the image's own averages, or both steer better?",
+        ablation.me_vs_sme,
+    ),
+    "capacity": Study(
+        "is the gain more than what as many weights bring without metadata?",
+        ablation.capacity,
+    ),
+    "redundant": Study(
+        "where the image says it all: do metadata do harm?",
+        ablation.redundant,
+    ),
+    "strength": Study(
+        "the more the image itself says, the less metadata should matter",
+        sensitivity.strength,
+    ),
+    "complexity": Study(
+        "do crowding, defocus and noise change what metadata bring?",
+        sensitivity.complexity,
+    ),
+    "dimension": Study(
+        "how many metadata that mean nothing can a network be told beside the one that does?",
+        sensitivity.dimension,
     ),
 }
 
