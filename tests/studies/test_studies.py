@@ -170,6 +170,18 @@ def test_an_oracle_trains_on_its_own_planes(tiny, small_items, tmp_path):
         assert set(split["train"]) | set(split["val"]) == groups, count
 
 
+def test_arms_are_compared_with_further_ones_on_the_same_runs(tiny, tmp_path):
+    tiny(GENERAL, FILM, FILM_WITHHELD, also_against=(FILM.name,))
+    result, _ = finish(run_study(request(tmp_path), CancelToken()))
+    rows = table(result.report.parent / "comparisons.csv")
+    pairs = {(r["arm"], r["baseline"]) for r in rows}
+    film, general, withheld = FILM.name, GENERAL.name, FILM_WITHHELD.name
+    assert pairs == {(film, general), (withheld, general), (general, film), (withheld, film)}
+    text = result.report.read_text("utf-8")
+    assert f"Against {general}, on" in text
+    assert f"Against {film}, on" in text
+
+
 def test_every_study_is_listed_with_its_question(capsys):
     assert main(["study", "--list"]) == 0
     listed = capsys.readouterr().out

@@ -52,11 +52,12 @@ def _trial_result(trial: Trial, request: StudyRequest) -> TrialResult:
     found = [_arm_result(run) for run in runs_of([trial], request)]
     arms = tuple(result for result in found if result is not None)
     known = {result.arm.name for result in arms}
+    against = dict.fromkeys((trial.baseline_name, *trial.also_against))
     return TrialResult(
         trial=trial,
         arms=arms,
         rows=tuple(row for result in arms for row in summarise_arm(result)),
-        comparisons=tuple(compare(arms, trial.baseline_name)),
+        comparisons=tuple(c for name in against for c in compare(arms, name)),
         missing=tuple(arm.name for arm in trial.arms if arm.name not in known),
     )
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 _INK, _QUIET, _OWN, _BASE = "#1f2933", "#c9d1d9", "#0072B2", "#D55E00"
 _LINES = ("#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7a7a7a")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-_DASHES = ("solid", (0, (5, 2)), (0, (1, 1.3)), (0, (5, 1.5, 1, 1.5)))
+_DASHES: tuple[str | tuple[float, tuple[float, ...]], ...] = (
+    "solid",
+    (0, (5, 2)),
+    (0, (1, 1.3)),
+    (0, (5, 1.5, 1, 1.5)),
+)
 _MOST_LINES = 10
 _DPI = 140
 
@@ -138,13 +143,18 @@ def _line(
     shift = 1 + 0.012 * (number - 4.5)
     x = [(m or 0.0) * shift for m, _ in points]
     axes.plot(x, [r.dice or 0.0 for _, r in points], color=colour, linewidth=1.5, zorder=3,
-              linestyle=_DASHES[number % len(_DASHES)])  # fmt: skip
+              linestyle=_dashes(number))  # fmt: skip
     for place, (magnification, row) in zip(x, points, strict=True):
         filled = colour if known.get(magnification or 0.0) else "white"
         axes.plot([place], [row.dice or 0.0], mark, mec=colour, mfc=filled, ms=6, zorder=5)
         if row.low is not None and row.high is not None:
             axes.plot([place] * 2, [row.low, row.high], color=colour, linewidth=0.9, zorder=2)
-    axes.plot([], [], mark, color=colour, label=name, linestyle=_DASHES[number % len(_DASHES)])
+    axes.plot([], [], mark, color=colour, label=name, linestyle=_dashes(number))
+
+
+def _dashes(number: int) -> str | tuple[float, tuple[float, ...]]:
+    """Another rhythm where the colours begin again."""
+    return _DASHES[(number + number // len(_LINES)) % len(_DASHES)]
 
 
 def cost_png(result: TrialResult) -> bytes:

@@ -7,6 +7,7 @@ the same ones, so they share their trained networks. The arms are data.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from napari_metaseg.acquisition.cohort import read_cohort
@@ -161,9 +162,17 @@ ALL_TESTED = (*LADDER, *UNSEEN)
 
 def imbalance(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """Every strategy, on the task that needs the magnification and on the one that does not."""
-    needed = yield from ladder_trial(request, "needed", STRATEGIES, LADDER)
-    redundant = yield from ladder_trial(request, "redundant", STRATEGIES, LADDER)
-    return needed, redundant
+    trials: list[Trial] = []
+    tasks: tuple[Task, ...] = ("needed", "redundant")
+    for task in tasks:
+        trials.append(
+            (
+                yield from ladder_trial(
+                    request, task, STRATEGIES, LADDER, also_against=("specialists", CANONICAL.name)
+                )
+            )
+        )
+    return tuple(trials)
 
 
 def unseen(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
@@ -173,8 +182,14 @@ def unseen(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
         plan = _plan(request, "needed", {magnification: _images(request)}, ())
         oracles[f"{magnification:g}x"], _ = yield from _load(request, plan, "oracle")
     arms = (*STRATEGIES, *ORACLES)
-    trial = yield from ladder_trial(request, "needed", arms, UNSEEN, other_training=oracles)
-    return (trial,)
+    against = (*(oracle.name for oracle in ORACLES), CANONICAL.name)
+    trial = yield from ladder_trial(
+        request, "needed", arms, UNSEEN, other_training=oracles, also_against=against
+    )
+    everywhere = yield from ladder_trial(
+        request, "needed", arms, ALL_TESTED, other_training=oracles
+    )
+    return trial, replace(everywhere, task="needed, beside the trained magnifications")
 
 
 def encodings(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
@@ -217,6 +232,7 @@ def ladder_trial(
     tested: Sequence[float],
     *,
     other_training: Mapping[str, Sequence[PlaneItem]] | None = None,
+    also_against: tuple[str, ...] = (),
 ) -> Generator[Event, None, Trial]:
     """The arms on the ladder of a task, tested at the magnifications `tested`."""
     plan = _plan(request, task, shared_out(_images(request)), ALL_TESTED)
@@ -232,6 +248,7 @@ def ladder_trial(
         by=_BY,
         baseline=GENERAL.name,
         other_training=other_training or {},
+        also_against=also_against,
     )
 
 

@@ -34,17 +34,18 @@ METHOD = (
     "kind would show of these trained networks, and the spread over seeds stands beside them. "
     "Each arm is compared with the baseline on the same images by a two-sided sign-flip "
     "permutation test that flips whole groups (all patterns up to 16 groups, else 20,000 drawn "
-    "ones), corrected after Holm over all comparisons of the task. A point is a hundredth of Dice."
+    "ones), corrected after Holm over all comparisons of the task with that baseline. A point "
+    "is a hundredth of Dice."
 )
 
 
 @dataclass(frozen=True)
 class Part:
-    """One trial of the report: its results, what to say, and its pictures by file name."""
+    """One trial: its results, what to say against each baseline, and its pictures by name."""
 
     result: TrialResult
     counts: str
-    verdicts: Sequence[tuple[str, str]]
+    verdicts: Sequence[tuple[str, Sequence[tuple[str, str]]]]
     pictures: Mapping[str, tuple[bytes, str]]
 
     @property
@@ -59,7 +60,8 @@ class Part:
 
     def comparison(self, arm: str, label: str) -> Comparison | None:
         """The comparison of an arm with the baseline in a domain."""
-        found = self.result.comparisons
+        name = self.result.trial.baseline_name
+        found = (c for c in self.result.comparisons if c.baseline == name)
         return next((c for c in found if c.arm == arm and c.label == label), None)
 
 
@@ -100,7 +102,9 @@ def write_study(
 def _part(result: TrialResult) -> Part:
     task = plain_name(result.trial.task)
     pictures = {f"{kind}_{task}.png": (png, _CAPTIONS[kind]) for kind, png in draw(result).items()}
-    return Part(result, _counts(result), _verdicts(result), pictures)
+    against = dict.fromkeys((result.trial.baseline_name, *result.trial.also_against))
+    verdicts = [(name, _verdicts(result, name)) for name in against]
+    return Part(result, _counts(result), verdicts, pictures)
 
 
 def _counts(result: TrialResult) -> str:
@@ -119,11 +123,12 @@ def _counts(result: TrialResult) -> str:
     return "; ".join(texts)
 
 
-def _verdicts(result: TrialResult) -> list[tuple[str, str]]:
+def _verdicts(result: TrialResult, baseline: str) -> list[tuple[str, str]]:
     """A line an arm: over all domains first, then where it is shown better or worse."""
     lines = []
     for arm in result.arms:
-        own = [c for c in result.comparisons if c.arm == arm.arm.name]
+        compared = (c for c in result.comparisons if c.baseline == baseline)
+        own = [c for c in compared if c.arm == arm.arm.name]
         if not own:
             continue
         overall, single = own[-1], own[:-1]

@@ -35,7 +35,8 @@ class Trial:
     studies too, so one name must always mean the same planes. `by` are the fields that make a
     domain. `baseline` is the name of the arm that the others are tested against (empty: the first
     that trains). `other_training` are the training planes of arms that name a cohort of their own,
-    by that name.
+    by that name. `also_against` names further arms that all are tested against, corrected on their
+    own.
     """
 
     task: str
@@ -47,6 +48,7 @@ class Trial:
     by: tuple[str, ...]
     baseline: str = ""
     other_training: Mapping[str, Sequence[PlaneItem]] = field(default_factory=dict)
+    also_against: tuple[str, ...] = ()
 
     @property
     def baseline_name(self) -> str:
