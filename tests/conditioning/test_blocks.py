@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
-from napari_metaseg.conditioning.blocks import ME, SE, SME, FiLM
-from napari_metaseg.conditioning.fusion import LowRankFusionConv2d
+from napari_metaseg.conditioning.blocks import ME, SE, SME, FiLM, JointFusion, SigmoidFiLM
 
 
 @pytest.fixture
@@ -46,16 +44,21 @@ def test_film_can_amplify_and_starts_as_the_identity(batch):
     torch.testing.assert_close(film(x, m), (1 + factor) * x + factor)
 
 
-def test_fusion_equals_each_sample_through_its_own_filters(batch):
+def test_film_with_a_sigmoid_can_only_attenuate(batch):
     x, m = batch
-    conv = LowRankFusionConv2d(6, 5, 4, rank=2, bias=True)
-    assert torch.equal(conv(x, m), F.conv2d(x, conv.weight, conv.bias, padding=1))
-    torch.nn.init.normal_(conv.generator.weight)
-    one_by_one = []
-    for image, row in zip(x, m, strict=True):
-        numbers = conv.generator(row)
-        weight = conv.weight + sum(
-            numbers[r] * conv.spread[:, r, None, None, None] * conv.basis[r] for r in range(2)
-        )
-        one_by_one.append(F.conv2d(image, weight, conv.bias + numbers[2:], padding=1))
-    torch.testing.assert_close(conv(x, m), torch.stack(one_by_one), atol=1e-4, rtol=1e-4)
+    film = SigmoidFiLM(6, 4)
+    numbers = 1 / (1 + np.exp(-linear(film.generator, m.numpy())))
+    gamma, beta = numbers[:, :6, None, None], numbers[:, 6:, None, None]
+    np.testing.assert_allclose(film(x, m).detach().numpy(), gamma * x.numpy() + beta, atol=1e-5)
+    assert 0 < gamma.min() < gamma.max() < 1
+
+
+def test_joint_fusion_adds_one_vector_at_every_pixel(batch):
+    x, m = batch
+    joint = JointFusion(6, 4)
+    assert torch.equal(joint(x, m), x)
+    torch.nn.init.normal_(joint.generator.weight)
+    inputs = np.concatenate([x.numpy().mean(axis=(2, 3)), m.numpy()], axis=1)
+    vector = linear(joint.generator, np.maximum(linear(joint.join, inputs), 0))
+    expected = x.numpy() + vector[:, :, None, None]
+    np.testing.assert_allclose(joint(x, m).detach().numpy(), expected, atol=1e-5)

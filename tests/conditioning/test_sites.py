@@ -20,6 +20,8 @@ def test_stages_in_the_order_the_image_meets_them():
         (["decoder"], {"dec3", "dec2", "dec1"}),
         (["outer"], {"enc1", "enc2", "dec2", "dec1"}),
         (["inner"], {"enc3", "bottleneck", "dec3"}),
+        (["symmetric"], {"enc1", "dec1"}),
+        (["first"], {"enc1"}),
         (["dec1", "bottleneck"], {"dec1", "bottleneck"}),
         (["decoder", "enc1"], {"dec3", "dec2", "dec1", "enc1"}),
         ([], set()),

@@ -28,6 +28,8 @@ def one_thread() -> Iterator[None]:
 def small_config() -> Callable[..., NetworkConfig]:
     def make(method: str, **options: Any) -> NetworkConfig:
         settings = {"width": 4, "depth": 2, "metadata_size": METADATA_SIZE} | options
+        if method == "multi-head":
+            settings["head_columns"] = (0, 1, 2)
         return NetworkConfig(method=method, **settings)
 
     return make
@@ -35,13 +37,13 @@ def small_config() -> Callable[..., NetworkConfig]:
 
 @pytest.fixture
 def small_network(small_config) -> Callable[..., ConditionedUNet]:
-    """As if trained: no parameter at its start value, norms with statistics, moderate logits."""
+    """As if trained: learned parameters moved from their start, norms with statistics."""
 
     def make(method: str, **options: Any) -> ConditionedUNet:
         network = build_network(small_config(method, **options), seed=0)
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
-            for parameter in network.parameters():
+            for parameter in (p for p in network.parameters() if p.requires_grad):
                 parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
             for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
                 norm.running_mean.copy_(torch.randn(norm.num_features, generator=generator))

@@ -14,6 +14,12 @@ from napari_metaseg.networks.config import NetworkConfig
     [
         ({"method": "film"}, "needs metadata"),
         ({"method": "magic"}, "Unknown method"),
+        ({"method": "multi-head", "metadata_size": 3}, "two or more categories"),
+        ({"method": "multi-head", "metadata_size": 3, "head_columns": (1, 3)}, "columns .1, 3. of"),
+        (
+            {"method": "none", "architecture": "published-unet3", "upsampling": "nearest"},
+            "no nearest",
+        ),
         ({"method": "none", "sites": ("middle",)}, "Unknown site"),
         ({"method": "none", "depth": 2, "sites": ("enc3",)}, "Unknown site"),
     ],
@@ -34,3 +40,13 @@ def test_json_round_trip():
     assert NetworkConfig.model_validate_json(config.model_dump_json()) == config
     assert config.stride == 8
     assert config.needs_plane
+
+
+def test_what_is_not_given_of_the_published_network_is_as_published():
+    config = NetworkConfig(architecture="published-unet3", method="none")
+    assert config.widths == (64,) * 6
+    assert (config.depth, config.convs_per_stage, config.upsampling) == (5, 3, "transposed")
+    again = NetworkConfig.model_validate_json(config.model_dump_json())
+    assert again == config
+    small = NetworkConfig(architecture="published-unet3", method="none", width=4, depth=2)
+    assert small.widths == (4, 4, 4)

@@ -33,20 +33,44 @@ def test_reach_is_what_the_gradient_reaches(small_network, options):
     assert seen > reach(config) - config.stride
 
 
+def worst_of_tiles(network, plane):
+    """The largest difference between a tile's centre and the whole plane, of the plane's size."""
+    plane = plane.double()
+    folded = fold(network.double(), torch.randn(5).double(), plane=plane)
+    whole, h = folded(plane), halo(network.config)
+    assert h < 40
+    worst = 0.0
+    for y, x, size in ((40, 48, 16), (40, 40, 24)):
+        tile = folded(plane[..., y - h : y + size + h, x - h : x + size + h])
+        centre = tile[..., h : h + size, h : h + size]
+        expected = whole[..., y : y + size, x : x + size]
+        worst = max(worst, float((centre - expected).abs().max() / whole.abs().max()))
+    return worst
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
 @torch.inference_mode()
 def test_a_tile_with_its_halo_equals_the_whole_plane(small_network, method, upsampling):
     network = small_network(method, upsampling=upsampling)
-    plane = torch.randn(1, 1, 96, 104)
-    folded = fold(network, torch.randn(5), plane=plane)
-    whole, h = folded(plane), halo(network.config)
-    assert h < 40
-    for y, x, size in ((40, 48, 16), (40, 40, 24)):
-        tile = folded(plane[..., y - h : y + size + h, x - h : x + size + h])
-        centre = tile[..., h : h + size, h : h + size]
-        expected = whole[..., y : y + size, x : x + size]
-        torch.testing.assert_close(centre, expected, atol=1e-4, rtol=1e-4)
+    assert network.config.tiles_exactly
+    assert worst_of_tiles(network, torch.randn(1, 1, 96, 104)) < 1e-9
+
+
+@torch.inference_mode()
+def test_aligned_corners_make_no_tile_agree(small_network):
+    """So such a network says that it needs the whole plane."""
+    network = small_network("none", upsampling="bilinear")
+    assert not network.config.tiles_exactly
+    assert worst_of_tiles(network, torch.randn(1, 1, 96, 104)) > 1e-4
+
+
+@pytest.mark.parametrize("method", ["none", "sme"])
+@torch.inference_mode()
+def test_the_published_network_tiles_exactly_as_its_experiments_ran_it(small_network, method):
+    network = small_network(method, architecture="published-unet3", convs_per_stage=1)
+    assert network.config.upsampling == "transposed"
+    assert worst_of_tiles(network, torch.randn(1, 1, 96, 104)) < 1e-9
 
 
 @torch.inference_mode()

@@ -37,7 +37,9 @@ class EigenGenerator(nn.Module):
         owner = torch.eye(count)[torch.arange(metadata_size) % count]
         self.register_buffer("owner", owner, persistent=False)
         if learned:
-            orthogonal(self.directions)
+            # PyTorch's default map, Householder, loses columns once weight decay or a step moves
+            # the signs on its diagonal, which it rounds towards 0.
+            orthogonal(self.directions, orthogonal_map="cayley")
         else:
             self.requires_grad_(False)
 
