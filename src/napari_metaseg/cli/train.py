@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
+from napari_metaseg.acquisition.fields import check_value
+from napari_metaseg.acquisition.record import Value
 from napari_metaseg.cli.common import add_device, checked, follow, words
+from napari_metaseg.conditioning.encodings import ENCODINGS
+from napari_metaseg.conditioning.field import Outside
+from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.conditioning.sites import SITE_GROUPS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
+from napari_metaseg.networks.config import Architecture, Fused, Generator
+from napari_metaseg.packages.strategies import STRATEGIES, StrategyInfo
 
 if TYPE_CHECKING:
     from napari_metaseg.datasets.items import PlaneItem
@@ -23,6 +32,7 @@ Rows are split by their column 'split' (train, val, test), else by 'group' and t
 
   metaseg train cohort.csv --out nuclei
   metaseg train cohort.csv --out nuclei --minutes 10 --fields magnification,modality
+  metaseg train cohort.csv --out nuclei --strategy canonical-conditioned
   metaseg train cohort.csv --out nuclei --resume nuclei.run        go on where it stopped
 """
 
@@ -57,25 +67,24 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_method(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--strategy",
-        choices=("conditioned", "general"),
-        help="conditioned: the network sees the metadata; general: it does not (the baseline)",
+        "--strategy", choices=tuple(STRATEGIES), metavar="NAME", help=described(STRATEGIES.values())
     )
     group.add_argument(
-        "--method",
-        metavar="NAME",
-        help="how metadata steers the network: film (default), fusion-lowrank, sme, me, se, none",
+        "--method", metavar="NAME", help=_names("steers the network", METHODS, "film")
     )
     group.add_argument(
         "--sites",
         type=words,
         metavar="A,B",
-        help="where in the network: all (default), encoder, decoder, inner, outer, or stage names",
+        help=_names("where in the network", SITE_GROUPS, "all") + ", or stage names such as enc1",
     )
     group.add_argument(
-        "--encoding",
-        metavar="NAME",
-        help="how numbers enter the network: value (default), fourier, thermometer",
+        "--encoding", metavar="NAME", help=_names("how numbers enter", ENCODINGS, "value")
+    )
+    group.add_argument(
+        "--outside",
+        choices=get_args(Outside),
+        help="beyond the trained range: the nearest trained value (clamp, default), or further on",
     )
     group.add_argument(
         "--fields",
@@ -84,18 +93,73 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         help="the fields that the network sees (default: every known field that varies)",
     )
     group.add_argument(
-        "--max-zoom",
-        type=float,
-        metavar="F",
-        help="zoom training patches up to F both ways, their magnification with them "
-        "(default: 1.4; 1 for never)",
+        "--domain-fields",
+        type=words,
+        metavar="A,B",
+        help="the fields that make a domain, for one network each (default: as --fields)",
     )
     group.add_argument(
-        "--metadata-dropout",
-        type=float,
-        metavar="P",
-        help="hide each field with this probability, so that unknown values work (default: 0.1)",
+        "--tuned-domain",
+        action="append",
+        metavar="FIELD=VALUE",
+        help="the domain that the strategy fine-tuned ends on (default: the rarest)",
     )
+    group.add_argument(
+        "--architecture",
+        choices=get_args(Architecture),
+        help="unet (default), or the network of the SME paper with its own size",
+    )
+    group.add_argument(
+        "--fuse", choices=get_args(Fused), help="what fusion changes of a filter (default: both)"
+    )
+    group.add_argument(
+        "--generator",
+        choices=get_args(Generator),
+        help="what turns metadata into filters: learned with the images (default), before, never",
+    )
+    _add_variation(group)
+
+
+def _add_variation(group: argparse._ArgumentGroup) -> None:
+    for option, metavar, text in (
+        (
+            "--max-zoom",
+            "F",
+            "zoom training patches up to F both ways, their magnification with them "
+            "(default: 1.4; 1 for never)",
+        ),
+        (
+            "--max-thinning",
+            "F",
+            "take photons away up to F times, the exposure with them (default: 1, never)",
+        ),
+        (
+            "--max-defocus-um",
+            "UM",
+            "defocus up to so many um, the offset from focus with it (default: 0, never)",
+        ),
+        (
+            "--metadata-dropout",
+            "P",
+            "hide each field with this probability, so that unknown values work (default: 0.1)",
+        ),
+        (
+            "--record-dropout",
+            "P",
+            "hide all metadata of a patch with this probability (default: 0)",
+        ),
+    ):
+        group.add_argument(option, type=float, metavar=metavar, help=text)
+
+
+def described(infos: Iterable[StrategyInfo]) -> str:
+    """Each strategy with its sentence, for a help text."""
+    return "how a model is made. " + " ".join(f"{i.name}: {i.sentence}" for i in infos)
+
+
+def _names(what: str, choices: Iterable[str], default: str) -> str:
+    shown = (f"{name} (default)" if name == default else name for name in choices)
+    return f"{what}: {', '.join(shown)}"
 
 
 def run(arguments: argparse.Namespace, token: CancelToken) -> int:
@@ -126,6 +190,9 @@ def _request(arguments: argparse.Namespace) -> TrainingRequest:
         for name, value in vars(arguments).items()
         if name in TrainingRequest.model_fields and value is not None
     }
+    if arguments.tuned_domain:
+        given["tuned_domain"] = _tuned_domain(arguments)
+    _check_unused(given)
     if arguments.resume is None:
         return checked(TrainingRequest, given)
     stored = read_request(arguments.resume)
@@ -140,13 +207,38 @@ def _request(arguments: argparse.Namespace) -> TrainingRequest:
     return checked(TrainingRequest, {**stored.model_dump(), **given})
 
 
+def _tuned_domain(arguments: argparse.Namespace) -> Mapping[str, Value]:
+    """The domain to tune to; free values by the project that the cohort belongs to."""
+    from napari_metaseg.acquisition.project import find_project
+    from napari_metaseg.prediction.request import parse_settings
+
+    declared = find_project(arguments.cohort).fields
+    stated = parse_settings(arguments.tuned_domain)
+    return {name: check_value(name, value, declared) for name, value in stated.items()}
+
+
+def _check_unused(given: Mapping[str, Any]) -> None:
+    """Refuse an option that the named strategy would silently leave unused."""
+    info = STRATEGIES[given.get("strategy", "conditioned")]
+    method = str(given.get("method", ""))
+    seeing = ", ".join(name for name, other in STRATEGIES.items() if other.sees_metadata)
+    if method in METHODS and METHODS[method].reads_metadata and not info.sees_metadata:
+        raise InputError(
+            f"with --strategy {info.name} the network sees no metadata",
+            got=f"--method {method}",
+            way_out=f"Leave out --method, or choose --strategy {seeing}",
+        )
+    if given.get("tuned_domain") and info.name != "fine-tuned":
+        raise InputError(
+            "--tuned-domain is for --strategy fine-tuned alone", got=f"--strategy {info.name}"
+        )
+
+
 def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
     from napari_metaseg.acquisition.cohort import column_names, read_cohort
-    from napari_metaseg.acquisition.fields import CONDITION_FIELDS
     from napari_metaseg.datasets.items import load_items
 
-    free = [name for name in request.fields if name not in CONDITION_FIELDS]
-    rows = read_cohort(cohort, extra_fields=free)
+    rows = read_cohort(cohort, extra_fields=list(request.free_fields))
     usable = [row for row in rows if row.labels is not None and row.split != "test"]
     if not usable:
         raise InputError(

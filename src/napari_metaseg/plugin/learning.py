@@ -135,8 +135,8 @@ def train_on_cohort(
     from napari_metaseg.acquisition.cohort import read_cohort
     from napari_metaseg.datasets.items import iterate_items
 
-    free = [name for name in request.fields if name not in CONDITION_FIELDS]
-    rows = [r for r in read_cohort(cohort, extra_fields=free) if r.labels is not None]
+    free = request.free_fields
+    rows = [r for r in read_cohort(cohort, extra_fields=list(free)) if r.labels is not None]
     items: list[PlaneItem] = []
     for done, cohort_row in enumerate(rows):
         token.raise_if_cancelled()

@@ -96,6 +96,7 @@ def _augmentation(request: TrainingRequest) -> Augmentation:
     plain = request.canonical_zoom if request.info.canonical else 1.0
     return Augmentation(
         max_zoom=request.max_zoom if zooms else plain,
+        zoom_beyond=request.zoom_beyond if zooms else float("inf"),
         max_thinning=request.max_thinning,
         max_defocus_um=request.max_defocus_um,
     )

@@ -32,6 +32,7 @@ class TrainingRequest(BaseModel):
     photons and defocus; 1, 1 and 0 turn them off. `metadata_dropout` hides each field, and
     `record_dropout` the whole record of a patch, with that probability. `domain_fields` say what
     makes a domain for strategies with one network each (empty: `fields`, else those that vary);
+    `zoom_beyond` is the factor by which zooming may leave the scales of a training set of several.
     `tuned_domain` is the domain that `fine-tuned` ends on (empty: the rarest). `canonical_zoom`
     zooms the patches of canonical strategies both ways, for metadata that may be a little wrong;
     `max_zoom` there lowers the resolution only. Lengths are in pixels.
@@ -64,6 +65,7 @@ class TrainingRequest(BaseModel):
     metadata_dropout: float = Field(default=0.1, ge=0, le=1)
     record_dropout: float = Field(default=0.0, ge=0, le=1)
     max_zoom: float = Field(default=1.4, ge=1, le=4)
+    zoom_beyond: float = Field(default=1.0, ge=1, le=4)
     canonical_zoom: float = Field(default=1.0, ge=1, le=4)
     max_thinning: float = Field(default=1.0, ge=1, le=64)
     max_defocus_um: float = Field(default=0.0, ge=0, le=1000)

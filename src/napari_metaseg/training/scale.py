@@ -63,25 +63,27 @@ def unscaled_count(items: Sequence[PlaneItem], canonical: Canonical) -> int:
 
 
 def zoomable(item: PlaneItem) -> PlaneItem:
-    """The plane with a pixel size of 1 where its scale is unknown, so that it is zoomed too.
+    """The plane with no more metadata than a scale (1 where unknown), so that any plane is zoomed.
 
-    For networks that see no metadata; with metadata an unknown scale must stay unknown.
+    For networks that see no metadata; with metadata an unknown scale must stay unknown. The
+    modality stays, as it says which planes may be turned.
     """
-    if any(name in item.condition for name in _SCALES):
-        return item
-    return replace(item, condition={**item.condition, "pixel_size_um": 1.0})
+    kept = {n: v for n, v in item.condition.items() if n in (*_SCALES, "modality")}
+    scale = {} if any(name in kept for name in _SCALES) else {"pixel_size_um": 1.0}
+    return replace(item, condition=kept | scale)
 
 
 def lowered(schema: MetadataSchema, zoom: float) -> MetadataSchema:
     """The schema with its trained range stretched towards lower magnifications only."""
-    fields = []
     for field in schema.fields:
-        if field.name == "magnification" and field.trained_min is not None:
-            field = field.model_copy(update={"trained_min": field.trained_min / zoom})
-        elif field.name == "pixel_size_um" and field.trained_max is not None:
-            field = field.model_copy(update={"trained_max": field.trained_max * zoom})
-        fields.append(field)
-    return MetadataSchema(fields=tuple(fields))
+        low, high = field.trained_min, field.trained_max
+        if low is None or high is None:
+            continue
+        if field.name == "magnification":
+            schema = schema.covering(field.name, low / zoom, high)
+        elif field.name == "pixel_size_um":
+            schema = schema.covering(field.name, low, high * zoom)
+    return schema
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,29 @@ def test_it_says_so_when_another_method_or_other_metadata_are_chosen(train, thre
     assert train._sees.text() == "It looks at the image alone."
 
 
+def test_another_strategy_is_said_with_what_it_uses(train, three_images):
+    train.advanced.form.set_value("strategy", "specialists")
+    assert train._method.text() == "You chose: One network per domain"
+    assert "Domains differ by" in train._sees.text()
+    train.advanced.form.set_value("strategy", "canonical")
+    assert "the scale" in train._sees.text()
+    train.advanced.form.set_value("strategy", "general")
+    assert train._sees.text() == "It looks at the image alone."
+    train.advanced.form.set_value("strategy", "canonical-conditioned")
+    assert "Feature modulation" in train._method.text()
+    assert "magnification" in train._sees.text()
+
+
+def test_specialists_train_in_the_widget(train, three_images, viewer, wait_for):
+    train.advanced.form.set_value("strategy", "specialists")
+    train.advanced.form.set_value("validation_fraction", 0.0)
+    train.train()
+    wait_for(lambda: not train.busy)
+    model = workspace_of(viewer).current
+    assert model is not None, train.head.status.text
+    assert len(model.package.networks) == 3
+
+
 def test_every_advanced_setting_has_a_sentence(train):
     from napari_metaseg.plugin.widgets.settings_form import Choice
     from napari_metaseg.plugin.widgets.training_settings import SETTINGS

@@ -8,9 +8,10 @@ from typing import Any
 
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QWidget
 
-from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.conditioning.methods import METHODS, MethodInfo
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CurvePoint, Notice, Progress
+from napari_metaseg.packages.strategies import StrategyInfo
 from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.annotate import add_annotation
 from napari_metaseg.plugin.learning import (
@@ -35,7 +36,11 @@ from napari_metaseg.plugin.widgets.parts import (
     row,
 )
 from napari_metaseg.plugin.widgets.source_chooser import SourceChooser
-from napari_metaseg.plugin.widgets.training_settings import RECOMMENDED, AdvancedSettings
+from napari_metaseg.plugin.widgets.training_settings import (
+    RECOMMENDED,
+    RECOMMENDED_STRATEGY,
+    AdvancedSettings,
+)
 from napari_metaseg.plugin.words import field_word, plain
 
 
@@ -110,13 +115,30 @@ class TrainWidget(Panel):
         self._show_method()
 
     def _show_method(self) -> None:
-        """Say which method will be used, and which metadata the network will see."""
-        name = self.advanced.method
-        which = "Recommended" if name == RECOMMENDED else "You chose"
-        self._method.setText(f"{which}: {METHODS[name].label}")
-        self._sentence.setText(METHODS[name].sentence)
-        sees = METHODS[name].reads_metadata
-        self._sees.setText(self._metadata_words() if sees else "It looks at the image alone.")
+        """Say which strategy and method will be used, and which metadata matter."""
+        name, strategy = self.advanced.method, self.advanced.strategy
+        method = METHODS[name]
+        chosen = name != RECOMMENDED or strategy.name != RECOMMENDED_STRATEGY
+        which = "You chose" if chosen else "Recommended"
+        told: list[MethodInfo | StrategyInfo] = (
+            [method] if strategy.name == RECOMMENDED_STRATEGY else [strategy]
+        )
+        if strategy.sees_metadata and told != [method]:
+            told.append(method)
+        self._method.setText(f"{which}: {', '.join(one.label for one in told)}")
+        self._sentence.setText(" ".join(one.sentence for one in told))
+        self._sees.setText(self._use_words(strategy, method.reads_metadata))
+
+    def _use_words(self, strategy: StrategyInfo, method_reads: bool) -> str:
+        """What metadata are used for, as far as that can be told before the training."""
+        if strategy.sees_metadata and method_reads:
+            return self._metadata_words()
+        if strategy.per_domain:
+            words = self._metadata_words().replace("It sees", "Domains differ by", 1)
+            return words.replace(", so it looks at the image alone", ": there are no domains")
+        if strategy.canonical:
+            return "It sees no metadata but the scale: pixel size, or else magnification."
+        return "It looks at the image alone."
 
     def _metadata_words(self) -> str:
         ticked = ", ".join(field_word(name) for name in self.advanced.fields.fields)
@@ -193,6 +215,8 @@ class TrainWidget(Panel):
 
     def _show_progress(self, event: Progress) -> None:
         words = event.message if event.message != "training" else f"step {event.done}"
+        if words.startswith("training "):
+            words = f"step {event.done}, {words.removeprefix('training ')}"
         self.progress.update_progress(event.done, event.total, words, event.seconds_left)
 
     def on_result(self, result: object) -> None:

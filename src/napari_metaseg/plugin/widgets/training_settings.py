@@ -11,12 +11,15 @@ from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.conditioning.encodings import ENCODINGS
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.sites import SITE_GROUPS
+from napari_metaseg.packages.strategies import STRATEGIES, StrategyInfo
 from napari_metaseg.plugin.widgets.parts import label
 from napari_metaseg.plugin.widgets.settings_form import Choice, Number, Setting, SettingsForm
 
 RECOMMENDED = "film"
+RECOMMENDED_STRATEGY = "conditioned"
 
 SETTINGS: tuple[Setting, ...] = (
+    Choice("strategy", "Strategy", {n: (i.label, i.sentence) for n, i in STRATEGIES.items()}),
     Choice("method", "Method", {n: (m.label, m.sentence) for n, m in METHODS.items()}),
     Choice("sites", "Where", {n: (n, s) for n, s in SITE_GROUPS.items()}),
     Choice("encoding", "Encoding", {n: (n, s) for n, s in ENCODINGS.items()}),
@@ -120,7 +123,7 @@ class AdvancedSettings(QWidget):
     """All settings a newcomer need not see; `values` are those of a training request."""
 
     changed = Signal()
-    """Another method, or other fields, were chosen."""
+    """Another strategy or method, or other fields, were chosen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,6 +142,11 @@ class AdvancedSettings(QWidget):
     def method(self) -> str:
         """The method that is chosen."""
         return str(self.form.values()["method"])
+
+    @property
+    def strategy(self) -> StrategyInfo:
+        """The strategy that is chosen."""
+        return STRATEGIES[str(self.form.values()["strategy"])]
 
     def values(self, minutes: float) -> dict[str, Any]:
         """The settings of a request; `minutes` bounds the run where no steps are set."""
