@@ -15,6 +15,7 @@ from napari_metaseg.studies import (
     magnification,
     metadata_needed,
     real_cells,
+    reimaged,
     sensitivity,
     switching,
 )
@@ -135,6 +136,10 @@ STUDIES: Mapping[str, Study] = {
     "dimension": Study(
         "how many metadata that mean nothing can a network be told beside the one that does?",
         sensitivity.dimension,
+    ),
+    "reimaged": Study(
+        "real images re-imaged at other magnifications: general, canonical and conditioned",
+        reimaged.design,
     ),
 }
 
