@@ -16,6 +16,7 @@ from napari_metaseg.datasets.augment import (
 )
 from napari_metaseg.datasets.noise import ChannelNoise
 from napari_metaseg.datasets.photons import Stretch
+from napari_metaseg.datasets.zoom import trained_range
 
 ROWS = [
     {
@@ -43,19 +44,19 @@ def test_nothing_widens_without_augmentation():
 def test_zoom_widens_the_scale_both_ways_as_it_always_did():
     fitted = MetadataSchema.fit(ROWS, NAMES)
     always = fitted.widened({"magnification", "pixel_size_um"}, 1.4)
-    now = widened_by(fitted, Augmentation(max_zoom=1.4), ROWS)
+    now = widened_by(fitted, Augmentation(max_zoom=1.4, zoom_beyond=float("inf")), ROWS)
     for condition in ROWS:
         np.testing.assert_allclose(now.encode(condition), always.encode(condition), atol=1e-6)
 
 
 def test_zooming_in_has_its_own_limit():
-    found = ranges(Augmentation(max_zoom=2, max_zoom_in=1.25))
+    found = ranges(Augmentation(max_zoom=2, max_zoom_in=1.25, zoom_beyond=2))
     assert found["magnification"] == pytest.approx((5, 50))
     assert found["pixel_size_um"] == pytest.approx((6.5 / 50, 6.5 / 5))
 
 
 def test_zooming_kept_within_the_training_set_widens_nothing():
-    assert ranges(Augmentation(max_zoom=2, zoom_beyond=1))["magnification"] == (10, 40)
+    assert ranges(Augmentation(max_zoom=2))["magnification"] == (10, 40)
 
 
 def test_exposure_widens_downwards_alone():
@@ -77,7 +78,7 @@ def test_whatever_augmentation_makes_lies_within_the_range():
     stretch = (Stretch((1.0, 4.0), (0.0, 0.0), (1.0, 1.0)),)
     for n in range(300):
         row = ROWS[n % 2]
-        side = round(32 / draw_zoom(settings, row, rng, (10.0, 40.0)))
+        side = round(32 / draw_zoom(settings, row, rng, trained_range(ROWS)))
         blank = np.zeros((side, side), np.int16)
         image = np.zeros((1, side, side), np.float32)
         patch = Patch(image, blank, blank == 0, row, (ChannelNoise(1e-3, 1e-3),), stretch)

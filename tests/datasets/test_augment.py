@@ -3,6 +3,7 @@ import pytest
 
 from napari_metaseg.datasets.augment import Augmentation, Patch, augment, draw_zoom
 from napari_metaseg.datasets.augment import zoomed_condition as zoomed
+from napari_metaseg.datasets.zoom import trained_range, zoom_range
 
 STILL = Augmentation(turns=False, contrast=0, noise=0)
 
@@ -91,11 +92,22 @@ def test_zooming_can_be_kept_near_the_trained_magnifications(beyond, reach):
     settings = Augmentation(max_zoom=2, max_zoom_in=2, zoom_share=1, zoom_beyond=beyond)
     for m in (10.0, 20.0, 40.0):
         shown = [
-            m * draw_zoom(settings, {"magnification": m}, rng, (10.0, 40.0)) for _ in range(300)
+            m * draw_zoom(settings, {"magnification": m}, rng, {"magnification": (10.0, 40.0)})
+            for _ in range(300)
         ]
         assert min(shown) >= max(m / 2, reach[0]) - 1e-9
         assert max(shown) <= min(m * 2, reach[1]) + 1e-9
         assert max(shown) / min(shown) > 1.8
+
+
+def test_the_bound_holds_for_pixel_sizes_and_not_for_a_single_scale():
+    settings = Augmentation(max_zoom=1.5, zoom_beyond=1)
+    fine, coarse = {"pixel_size_um": 0.2}, {"pixel_size_um": 0.8}
+    trained = trained_range([fine, coarse])
+    assert zoom_range(settings, fine, trained) == pytest.approx((1 / 1.5, 1))
+    assert zoom_range(settings, coarse, trained) == pytest.approx((1, 1.5))
+    assert zoom_range(settings, fine, trained_range([fine, fine])) == (1 / 1.5, 1.5)
+    assert zoom_range(settings, {"modality": "DIC"}, {}) == (1 / 1.5, 1.5)
 
 
 def test_a_fluorescence_plane_out_of_focus_is_not_zoomed():

@@ -42,8 +42,15 @@ def test_fields_are_fitted_on_training_planes_alone(small_items):
 def test_the_zoom_of_the_patches_widens_the_trained_range(small_items):
     """Zooming in adds no resolution, so that it ends at 1.5 times."""
     items = described(small_items, *({"magnification": m} for m in (10.0, 20.0, 20.0)))
-    plan = make_plan(TrainingRequest(max_zoom=2, validation_fraction=0), items)
+    plan = make_plan(TrainingRequest(max_zoom=2, zoom_beyond=2, validation_fraction=0), items)
     assert (plan.schema.fields[0].trained_min, plan.schema.fields[0].trained_max) == (5, 30)
+
+
+def test_by_default_zooming_keeps_within_the_scales_of_the_training_set(small_items):
+    items = described(small_items, *({"magnification": m} for m in (10.0, 20.0, 20.0)))
+    plan = make_plan(TrainingRequest(max_zoom=2, validation_fraction=0), items)
+    assert plan.augmentation.zoom_beyond == 1
+    assert (plan.schema.fields[0].trained_min, plan.schema.fields[0].trained_max) == (10, 20)
 
 
 def test_without_varying_metadata_a_plain_network_is_trained_and_said(small_items):

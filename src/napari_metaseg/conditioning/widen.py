@@ -9,7 +9,7 @@ from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.defocus import can_defocus
 from napari_metaseg.datasets.patch import Augmentation
-from napari_metaseg.datasets.zoom import ANYWHERE, Range, can_zoom, trained_range, zoom_range
+from napari_metaseg.datasets.zoom import Range, Trained, can_zoom, trained_range, zoom_range
 
 _Reach = Callable[[Condition, float], Range]
 
@@ -31,7 +31,7 @@ def widened_by(
     return schema
 
 
-def _reaches(settings: Augmentation, trained: Range = ANYWHERE) -> dict[str, _Reach]:
+def _reaches(settings: Augmentation, trained: Trained) -> dict[str, _Reach]:
     """Per field: the range that a plane's own value may become."""
 
     def magnification(condition: Condition, value: float) -> Range:

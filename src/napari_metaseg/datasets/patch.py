@@ -19,9 +19,11 @@ class Augmentation:
     `max_zoom` bounds the zoom both ways, `max_zoom_in` zooming in once more: by default 1.5, since
     zooming in adds no resolution and up to there the image is no less sharp than one through a
     lens of a catalogue (40x/0.6 blurs by 1.1 px of 6.5 µm, 20x/0.5 zoomed in by 1.5 as well).
-    `zoom_beyond` bounds how far zooming may leave the magnifications of the training set; 1 keeps
-    within them. `psf_px` is the standard deviation of lens and pixel together, in pixels: 0.73 for
-    0.025 of aperture per unit of magnification and camera pixels of 6.5 µm.
+    `zoom_beyond` bounds how far zooming may leave the scales of the training set, where it has
+    several; the default of 1 keeps within them, since a small network that also has to learn what
+    lies beyond pays for it where it is used.
+    `psf_px` is the standard deviation of lens and pixel together, in pixels: 0.73 for 0.025 of
+    aperture per unit of magnification and camera pixels of 6.5 µm.
     `max_thinning` is the largest factor by which photons are lost (exposure follows) and
     `max_defocus_um` the largest distance from focus that is added (the plane's offset follows).
     Zoom, thinning and defocus each meet a share of the patches, and only where the metadata that
@@ -36,7 +38,7 @@ class Augmentation:
     max_thinning: float = 1.0
     max_defocus_um: float = 0.0
     max_zoom_in: float = 1.5
-    zoom_beyond: float = float("inf")
+    zoom_beyond: float = 1.0
     psf_px: float = 0.73
     thinning_share: float = 0.5
     defocus_share: float = 0.5

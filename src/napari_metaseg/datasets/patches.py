@@ -68,7 +68,7 @@ class PatchSampler:
         self._planes = [_prepare(item, augmentation) for item in items]
         self._patch_px, self._batch_size, self._seed = patch_px, batch_size, seed
         self._augmentation = augmentation
-        self._trained = trained_range(item.condition for item in items)
+        self._trained = trained_range([item.condition for item in items])
         if not any(plane.foreground.size for plane in self._planes):
             raise InputError(
                 "the training set has no foreground at all",

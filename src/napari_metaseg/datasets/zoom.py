@@ -8,7 +8,7 @@ true to that; zooming in adds no resolution (empty magnification).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -24,8 +24,13 @@ from napari_metaseg.datasets.patch import Augmentation, Patch
 
 Matrix = NDArray[np.float32]
 Range = tuple[float, float]
+Trained = Mapping[str, Range]
+"""The smallest and largest value of each scale field in the training set."""
 
-ANYWHERE: Range = (0.0, math.inf)
+ANYWHERE: Trained = {}
+_SCALES = {"magnification": 1, "pixel_size_um": -1}
+"""The power of the zoom by which each field changes."""
+_ONE_SCALE = 1.01
 _LABEL_BLUR_PX = 0.5
 """Breaks ties between pixels half in an object by what surrounds them."""
 
@@ -34,14 +39,14 @@ def draw_zoom(
     settings: Augmentation,
     condition: Condition,
     rng: np.random.Generator,
-    trained: Range = ANYWHERE,
+    trained: Trained = ANYWHERE,
 ) -> float:
     """A zoom factor, log-uniform within the range; 1 for most planes whose scale is unknown.
 
     A plane without magnification and pixel size is left as it is: no metadata could follow. So is
     one in fluorescence that is known to be out of focus: through a lens of another aperture the
-    same distance would blur it otherwise. `trained` is the range of magnifications of the training
-    set, which `zoom_beyond` relates to.
+    same distance would blur it otherwise. `trained` holds the ranges of the training set, which
+    `zoom_beyond` relates to.
     """
     uniform, share = rng.uniform(-1, 1), rng.random()
     if settings.max_zoom <= 1 or share >= settings.zoom_share or not can_zoom(condition):
@@ -52,31 +57,41 @@ def draw_zoom(
 
 def can_zoom(condition: Condition) -> bool:
     """Whether a zoom of this plane has metadata that can follow and is true to optics."""
-    scaled = "magnification" in condition or "pixel_size_um" in condition
+    scaled = any(name in condition for name in _SCALES)
     return scaled and not (condition.get("modality") == "fluorescence" and is_blurred(condition))
 
 
-def zoom_range(settings: Augmentation, condition: Condition, trained: Range = ANYWHERE) -> Range:
-    """The smallest and the largest factor for a plane of this condition."""
+def zoom_range(settings: Augmentation, condition: Condition, trained: Trained = ANYWHERE) -> Range:
+    """The smallest and the largest factor for a plane of this condition.
+
+    `zoom_beyond` bounds them only where the training set has more than one scale.
+    """
     low, high = 1 / settings.zoom_out, settings.zoom_in
-    magnification = condition.get("magnification")
-    if isinstance(magnification, float | int) and magnification > 0:
-        low = max(low, trained[0] / settings.zoom_beyond / magnification)
-        high = min(high, trained[1] * settings.zoom_beyond / magnification)
+    bounds = trained if math.isfinite(settings.zoom_beyond) else ANYWHERE
+    for name, (least, most) in bounds.items():
+        value = condition.get(name)
+        if isinstance(value, float | int) and value > 0 and most > _ONE_SCALE * least:
+            ends = (least / settings.zoom_beyond / value, most * settings.zoom_beyond / value)
+            zooms = sorted(end ** _SCALES[name] for end in ends)
+            low, high = max(low, zooms[0]), min(high, zooms[1])
     return min(low, 1.0), max(high, 1.0)
 
 
-def trained_range(conditions: Iterable[Condition]) -> Range:
-    """The smallest and the largest magnification that any of the training conditions states."""
-    stated = [condition.get("magnification") for condition in conditions]
-    found = [float(m) for m in stated if isinstance(m, float | int)]
-    return (min(found), max(found)) if found else ANYWHERE
+def trained_range(conditions: Sequence[Condition]) -> Trained:
+    """The range of each scale field that any of the training conditions states."""
+    found = {}
+    for name in _SCALES:
+        stated = [condition.get(name) for condition in conditions]
+        numbers = [float(value) for value in stated if isinstance(value, float | int)]
+        if numbers:
+            found[name] = (min(numbers), max(numbers))
+    return found
 
 
 def zoomed_condition(condition: Condition, zoom: float) -> Mapping[str, Value]:
     """The condition after a zoom: magnification times, pixel size divided by the factor."""
     changed = dict(condition)
-    for name, power in (("magnification", 1), ("pixel_size_um", -1)):
+    for name, power in _SCALES.items():
         value = changed.get(name)
         if isinstance(value, float | int):
             changed[name] = float(value) * zoom**power
