@@ -1,6 +1,7 @@
 """`metaseg inspect` as a person uses it."""
 
 import json
+import shutil
 
 from napari_metaseg.cli.main import main
 
@@ -24,6 +25,13 @@ def test_with_json_it_prints_that_alone(capsys, small_package):
     assert code == 0
     assert json.loads(out)["fields"][0]["field"] == "magnification"
     assert err == ""
+
+
+def test_a_zip_of_a_package_will_do(capsys, small_package, tmp_path):
+    packed = shutil.make_archive(str(tmp_path / "model"), "zip", small_package)
+    code, out, _ = metaseg(capsys, "inspect", packed)
+    assert code == 0
+    assert "magnification" in out
 
 
 def test_a_folder_that_is_no_package_is_the_callers_fault(capsys, tmp_path):

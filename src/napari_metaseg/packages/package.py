@@ -6,7 +6,8 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -100,12 +101,8 @@ def load_package(package: str | Path) -> ModelPackage:
     Raises `InputError` for what is not one, is damaged, or was written by a newer version.
     """
     path = find_package(package)
-    if path.is_dir():
-        return _load_folder(path, path)
-    with tempfile.TemporaryDirectory() as folder:
-        _unpack(path, Path(folder))
-        inner = next((p.parent for p in sorted(Path(folder).rglob(MANIFEST))), Path(folder))
-        return _load_folder(inner, path)
+    with _opened(path) as folder:
+        return _load_folder(folder, path)
 
 
 def find_package(package: str | Path) -> Path:
@@ -129,8 +126,24 @@ def models_folder() -> Path:
     return Path(platformdirs.user_data_dir("napari-metaseg")) / "models"
 
 
-def load_sample(folder: Path) -> Sample:
-    """The sample of the package folder: one input with the output it must give."""
+def load_sample(path: Path) -> Sample:
+    """The sample of a package (folder or zip): one input with the output it must give."""
+    with _opened(path) as folder:
+        return _read_sample(folder)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Path]:
+    """The package folder: `path` itself, or what is in the zip for as long as the block lasts."""
+    if path.is_dir():
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as name:
+        _unpack(path, Path(name))
+        yield next((p.parent for p in sorted(Path(name).rglob(MANIFEST))), Path(name))
+
+
+def _read_sample(folder: Path) -> Sample:
     try:
         arrays = load_arrays(folder / "sample" / "sample.safetensors")
         text = (folder / "sample" / "metadata.json").read_text(encoding="utf-8")
