@@ -112,16 +112,17 @@ def _against(result: ArmResult, base: ArmResult) -> list[Comparison]:
 def _comparison(result: ArmResult, base: ArmResult, label: str) -> Comparison | None:
     own, other = _paired_runs(result, base)
     differences = _differences(own, other)
+    every_label, every_group = base.labels, base.groups
     chosen = [
         i
         for i, d in enumerate(differences)
-        if d is not None and label in (base.labels[i], MEAN_OF_DOMAINS)
+        if d is not None and label in (every_label[i], MEAN_OF_DOMAINS)
     ]
     if not chosen:
         return None
     values = [differences[i] or 0.0 for i in chosen]
-    groups = [base.groups[i] for i in chosen]
-    labels = [base.labels[i] for i in chosen]
+    groups = [every_group[i] for i in chosen]
+    labels = [every_label[i] for i in chosen]
     weights = [1 / labels.count(one) for one in labels]
     test = paired_test(values, groups, weights=weights)
     low, high = _interval(values, groups, labels) or (None, None)

@@ -69,7 +69,7 @@ STRATEGIES = (
     ),
     Arm(
         "fine-tuned",
-        "the general network, trained on for each magnification",
+        "the general network, trained on for the rarest magnification",
         {"strategy": "fine-tuned", "method": "none", "domain_fields": _BY},
     ),
     CANONICAL,

@@ -158,10 +158,12 @@ def _domain_row(result: ArmResult, label: str) -> Row:
     chosen = [i for i, own in enumerate(result.labels) if own == label]
     dice = result.mean_of("dice")
     known = [i for i in chosen if dice[i] is not None]
-    groups = [result.groups[i] for i in known]
+    every_group = result.groups
+    groups = [every_group[i] for i in known]
     interval = bootstrap_interval([dice[i] or 0.0 for i in known], groups) if known else None
     seeds = tuple(_mean([r.images[i].dice for i in chosen]) for r in result.runs)
-    means = {name: _mean([result.mean_of(name)[i] for i in chosen]) for name in _SCORES}
+    scores = {name: result.mean_of(name) for name in _SCORES}
+    means = {name: _mean([values[i] for i in chosen]) for name, values in scores.items()}
     domain = result.images[chosen[0]].domain
     return _row(result, label, domain, len(chosen), len(set(groups)), seeds, means, interval)
 
@@ -169,7 +171,8 @@ def _domain_row(result: ArmResult, label: str) -> Row:
 def _mean_row(result: ArmResult, rows: Sequence[Row]) -> Row:
     dice = result.mean_of("dice")
     known = [i for i, d in enumerate(dice) if d is not None]
-    groups, labels = [result.groups[i] for i in known], [result.labels[i] for i in known]
+    every_group, every_label = result.groups, result.labels
+    groups, labels = [every_group[i] for i in known], [every_label[i] for i in known]
     interval = macro_interval([dice[i] or 0.0 for i in known], groups, labels) if known else None
     seeds = tuple(_mean([row.seed_dice[s] for row in rows]) for s in range(len(result.runs)))
     means = {name: _mean([getattr(row, name) for row in rows]) for name in _SCORES}
