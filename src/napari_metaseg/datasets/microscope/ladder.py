@@ -63,7 +63,7 @@ def write_ladder(plan: LadderPlan, folder: Path) -> Path:
     """Write the plan's images, labels and `cohort.csv` into `folder`; return the table's path.
 
     Nothing is done where the table is there: it is written last. The same plan writes the same
-    pixels; images are 192 px square, above 50x 256 px. About 25 images a second on two cores.
+    pixels; images are 192 px square, above 50x 256 px. About 12 images a second on two busy cores.
     """
     table = folder / "cohort.csv"
     if table.exists():
