@@ -153,3 +153,29 @@ def test_the_card_lists_what_was_trained(package):
     card = (package / "README.md").read_text()
     assert "| magnification | 10, 20, 40 |" in card
     assert "Dice" in card
+
+
+VERSION_1 = """
+{"format_version": 1, "name": "old", "strategy": "conditioned",
+ "members": [{"name": "main", "sha256": "0123"}],
+ "network": {"in_channels": 1, "out_channels": 1, "width": 4, "depth": 2, "convs_per_stage": 2,
+  "norm": "batch", "upsampling": "nearest", "method": "film", "sites": ["all"],
+  "metadata_size": 2, "rank": 4, "reduction": 2},
+ "schema": {"fields": [{"name": "magnification", "kind": "float", "transform": "log2",
+  "encoding": "value", "outside": "clamp", "centre": 4.3, "scale": 1.0, "categories": [],
+  "trained_min": 10.0, "trained_max": 40.0, "trained_values": [10.0, 20.0, 40.0]}]},
+ "input_channels": 1, "normalisation": "percentile", "classes": ["foreground"],
+ "split": {"train": ["a"], "val": ["b"], "test": []},
+ "scores": {"macro_dice": 0.5, "domains": {"10x": 0.5}, "step": 6},
+ "provenance": {"steps": 6}}
+"""
+
+
+def test_a_package_of_version_1_reads_as_one_of_this_version(tmp_path):
+    (tmp_path / "package.json").write_text(VERSION_1)
+    manifest = read_manifest(tmp_path)
+    assert manifest.format_version == 2
+    assert (manifest.members[0].domain, manifest.members[0].share) == ({}, 1)
+    assert (manifest.canonical, manifest.object_sizes) == (None, None)
+    assert manifest.field_names == ("magnification",)
+    assert manifest.metadata_schema.encode({"magnification": 20.0})[-1] == 1
