@@ -109,6 +109,11 @@ def test_a_kill_leaves_the_earlier_model_whole(small_cohort, small_package, tmp_
         (["train", "nowhere.csv", "--out", "m"], "no cohort table at nowhere.csv"),
         (["train", "{cohort}", "--out", "m", "--method", "magic"], "Unknown method: got magic"),
         (["train", "{cohort}", "--out", "m", "--steps", "0"], "--steps"),
+        (
+            ["train", "{cohort}", "--out", "m", "--strategy", "general", "--method", "film"],
+            "the network sees no metadata",
+        ),
+        (["train", "{cohort}", "--out", "m", "--tuned-domain", "magnification=20"], "fine-tuned"),
         (["train", "{cohort}", "--out", "m", "--fields", "stain"], "stain"),
         (
             ["train", "{cohort}", "--out", "m", "--resume", "nowhere"],
