@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -103,15 +103,25 @@ def curves_png(inspection: Inspection) -> bytes:
     reports = [report for report in inspection.fields if report.curve]
     columns = min(3, len(reports))
     rows = -(-len(reports) // columns)
-    size = (max(3.6 * columns, 5.2), 3.0 * rows + 0.7)
+    size = (max(3.6 * columns, 7.2), 3.0 * rows + 0.7)
     figure = Figure(figsize=size, dpi=130, layout="constrained")
     for number, report in enumerate(reports, start=1):
         axes = figure.add_subplot(rows, columns, number)
         _response(axes, report)
         if (number - 1) % columns == 0:
             axes.set_ylabel("% of the sample image", fontsize=8)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    legend: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        legend |= dict(zip(labels, handles, strict=True))
+    figure.legend(
+        legend.values(),
+        legend.keys(),
+        loc="outside lower center",
+        ncols=3,
+        fontsize=8,
+        frameon=False,
+    )
     return png(figure)
 
 

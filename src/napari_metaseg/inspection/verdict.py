@@ -32,8 +32,8 @@ def verdict_of(report: FieldReport) -> str:
         )
     if change > 0:
         return f"{name} hardly changes the mask (up to {percent(change)}){only}{_withheld(report)}."
-    if any(report.most("outputs").values()):
-        return f"{name} moves the features but not the mask{only}{_withheld(report)}."
+    if any(move.probability_moved for move in report.known):
+        return f"{name} moves the probability but not the mask{only}{_withheld(report)}."
     if report.unknown is not None and report.unknown.mask_changed > 0:
         return f"{name} makes no difference among the trained values{only}{_withheld(report)}."
     ignored = (
