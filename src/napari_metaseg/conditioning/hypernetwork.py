@@ -31,7 +31,7 @@ class HypernetworkConv2d(PerSampleConv2d):
         change = self.generator(torch.tanh(self.hidden(self.context(m, x))))
         weight, bias = change.split([self.weight.numel(), self.out_channels], dim=1)
         weight = weight.unflatten(1, self.weight.shape)
-        return self.weight + weight, self.plain_bias() + bias
+        return self.weight.contiguous() + weight, self.plain_bias() + bias
 
     def context(self, m: Tensor, x: Tensor | None) -> Tensor:
         """What the small network sees, (N, size)."""

@@ -65,7 +65,9 @@ class ReadingFusionConv2d(FusionConv2d):
     def fused(self, m: Tensor) -> Tensor:
         """Fw(M)·W as the reading has it."""
         assert self.generator is not None
-        return self.reading.apply(self.weight, self.generator(m).unflatten(1, self.shape))
+        return self.reading.apply(
+            self.weight.contiguous(), self.generator(m).unflatten(1, self.shape)
+        )
 
 
 class MatrixEigenFusionConv2d(FusionConv2d):
