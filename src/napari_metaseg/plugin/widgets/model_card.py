@@ -43,7 +43,7 @@ class ModelCard(QFrame):
             return
         manifest = model.package.manifest
         self._summary.setText(summary(manifest))
-        self.rows = {f.name: _row(f, condition) for f in manifest.metadata_schema.fields}
+        self.rows = {f.name: _row(f, condition) for f in manifest.fields}
         self._fill(
             {f.name: f.notice((condition or {}).get(f.name)) for f in manifest_fields(model)}
         )
@@ -64,7 +64,7 @@ class ModelCard(QFrame):
 
 def manifest_fields(model: LoadedModel) -> tuple[FieldEncoding, ...]:
     """The fields that a model's network sees."""
-    return tuple(model.package.manifest.metadata_schema.fields)
+    return tuple(model.package.manifest.fields)
 
 
 def field_label(name: str) -> str:
@@ -77,8 +77,8 @@ def summary(manifest: PackageManifest) -> str:
     finds = ", ".join(manifest.classes)
     score = manifest.scores.get("macro_dice")
     held_out = f" Dice {score:.2f} on images kept aside." if score is not None else ""
-    fields = [field_label(f.name).lower() for f in manifest.metadata_schema.fields]
-    uses = "" if fields else " Looks at the image alone, without metadata."
+    fields = [field_label(f.name).lower() for f in manifest.fields]
+    uses = "" if fields or manifest.canonical else " Looks at the image alone, without metadata."
     return f"Finds: {finds}.{held_out}{uses}"
 
 
