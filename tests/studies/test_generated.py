@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from napari_metaseg.studies import switching
+from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.networks.config import NetworkConfig
+from napari_metaseg.networks.unet import ConditionedUNet
+from napari_metaseg.studies import ablation, sensitivity, switching
 from napari_metaseg.studies.study import StudyRequest, Trial
 from napari_metaseg.training.plan import make_plan
 from napari_metaseg.training.request import TrainingRequest
@@ -17,12 +20,19 @@ DESIGNS: dict[str, Callable] = {
     "styles": switching.styles,
     "cell_lines": switching.cell_lines,
     "continuous": switching.continuous,
+    "ablation": ablation.ablation,
+    "me_vs_sme": ablation.me_vs_sme,
+    "capacity": ablation.capacity,
+    "redundant": ablation.redundant,
+    "strength": sensitivity.strength,
+    "complexity": sensitivity.complexity,
+    "dimension": sensitivity.dimension,
 }
 
 
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory) -> Callable[[str], tuple[Trial, ...]]:
-    folder = tmp_path_factory.mktemp("studies")
+    folder = tmp_path_factory.mktemp("studies")  # one for all: those on the ladder share images
     made: dict[str, tuple[Trial, ...]] = {}
 
     def of(name: str) -> tuple[Trial, ...]:
@@ -75,3 +85,32 @@ def test_every_test_plane_has_a_domain_and_what_the_arms_are_told(trials, name):
             known = {**item.facts, **item.condition}
             assert all(field in known for field in trial.by)
             assert all(field in item.condition for field in trial.base.fields)
+
+
+def test_the_capacity_control_has_no_fewer_weights_than_what_it_controls():
+    def weights(width: int, method: str) -> int:
+        size = 2 if METHODS[method].reads_metadata else 0
+        config = NetworkConfig(width=width, depth=3, method=method, metadata_size=size)
+        return sum(p.numel() for p in ConditionedUNet(config).parameters())
+
+    control = weights(ablation.AS_MANY_WEIGHTS, "none")
+    for method in ("film", "fusion-lowrank"):
+        assert weights(8, method) <= control < 1.1 * weights(8, method)
+
+
+def test_irrelevant_metadata_are_always_the_same_and_leave_the_rest_alone(trials):
+    (trial,) = trials("dimension")
+    for item, again in zip(trial.test, sensitivity.with_irrelevant(trial.test), strict=True):
+        assert item.condition == again.condition
+        assert item.condition["magnification"] in (5, 10, 20, 40)
+    told = [item.condition["irrelevant_01"] for item in trial.training]
+    assert len(set(told)) == len(told)
+
+
+def test_arms_of_an_ablation_share_one_network_but_for_the_twin(trials):
+    first = trials("ablation")[0]
+    film = [arm for arm in first.arms if arm.name.startswith("film")]
+    assert {arm.metadata for arm in film} == {"true", "withheld", "wrong", "random", "noisy"}
+    assert len({str(sorted(arm.changes.items())) for arm in film}) == 2
+    (twin,) = [arm for arm in film if arm.changes != film[0].changes]
+    assert (twin.changes["metadata_dropout"], twin.metadata) == (1.0, "withheld")

@@ -71,8 +71,7 @@ def styles(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
 
 def cell_lines(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """Seven cell lines, two in an image, the named one annotated."""
-    copies = 1 if request.quick else 2
-    write = partial(write_cell_lines, pairs_train=copies, pairs_test=copies)
+    write = partial(write_cell_lines, lines=3, copies=1) if request.quick else write_cell_lines
     planes = yield from load_generated(request, "cell-lines", write, (LINE,))
     return (_trial(request, "cell lines", LINE, LINE_ARMS, planes),)
 

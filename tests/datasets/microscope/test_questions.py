@@ -39,7 +39,7 @@ def cohorts(tmp_path_factory) -> dict[str, tuple[CohortRow, ...]]:
     tables = {
         switching.TASK: switching.write_multitask(folder / "tasks", FEW),
         switching.STYLE: switching.write_styles(folder / "styles", FEW),
-        cell_lines.LINE: cell_lines.write_cell_lines(folder / "lines", pairs_train=1, pairs_test=1),
+        cell_lines.LINE: cell_lines.write_cell_lines(folder / "lines", copies=1),
         sizes.SIZE: sizes.write_sizes(folder / "sizes", FEW),
     }
     return {column: read_cohort(table, extra_fields=(column,)) for column, table in tables.items()}

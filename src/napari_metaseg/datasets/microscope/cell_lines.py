@@ -6,7 +6,7 @@ and annotated both ways, so that the same picture is as often about the one line
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -36,25 +36,25 @@ LINES = (
 
 
 def write_cell_lines(
-    folder: Path, *, pairs_train: int = 2, pairs_test: int = 2, seed: int = 2026
+    folder: Path, *, lines: int = len(LINES), copies: int = 2, seed: int = 2026
 ) -> Path:
-    """Write the cohort: so many specimens of every pair of lines a split, each annotated twice.
+    """Write the cohort: `copies` specimens of every pair of lines, to train and as many to test.
 
-    With two each and one neighbouring pair a line for validation: 84 rows for training, 12 a line
-    for testing.
+    Each is annotated twice. With the seven lines, two copies and one pair of neighbours a line for
+    validation: 84 rows for training, 12 a line for testing.
     """
-    return write_questions(list(_ask(pairs_train, pairs_test, seed)), folder)
+    return write_questions(list(_ask(LINES[:lines], copies, seed)), folder)
 
 
-def _ask(pairs_train: int, pairs_test: int, seed: int) -> Iterator[Question]:
-    pairs = list(combinations(LINES, 2))
-    neighbours = [(LINES[i - 1], LINES[i]) for i in range(len(LINES))]
-    for split, chosen, copies in (
-        ("train", pairs, pairs_train),
+def _ask(lines: Sequence[Population], copies: int, seed: int) -> Iterator[Question]:
+    pairs = list(combinations(lines, 2))
+    neighbours = [(lines[i - 1], lines[i]) for i in range(len(lines))]
+    for split, chosen, times in (
+        ("train", pairs, copies),
         ("val", neighbours, 1),
-        ("test", pairs, pairs_test),
+        ("test", pairs, copies),
     ):
-        for number in range(copies):
+        for number in range(times):
             yield from (_question(pair, split, number, seed) for pair in chosen)
 
 
