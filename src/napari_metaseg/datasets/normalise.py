@@ -10,8 +10,12 @@ from napari_metaseg.errors import InputError
 LOW_PERCENT, HIGH_PERCENT = 1.0, 99.8
 
 
-def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
+def normalise(
+    image: NDArray[np.generic], like: NDArray[np.generic] | None = None
+) -> NDArray[np.float32]:
     """Each channel of a (C, Y, X) plane with its 1st and 99.8th percentile stretched to 0 and 1.
+
+    The percentiles are those of `like`, the same plane on another grid, where that is given.
 
     Done on the whole plane, so that a tile or a patch sees the same values as the plane it is from.
     A pure gain or offset of the camera cancels here; what stays of the exposure is its noise. A
@@ -23,8 +27,8 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
         raise InputError("an image plane must have the axes (C, Y, X)", got=f"shape {image.shape}")
     pixels = image.astype(np.float32)
     check_finite(pixels)
-    for channel in pixels:
-        low, high = np.percentile(channel, (LOW_PERCENT, HIGH_PERCENT))
+    for channel, measured in zip(pixels, pixels if like is None else like, strict=True):
+        low, high = np.percentile(measured, (LOW_PERCENT, HIGH_PERCENT))
         channel -= low
         if high > low:
             channel /= high - low

@@ -37,7 +37,7 @@ class PatchBatch:
 
 
 @dataclass(frozen=True)
-class _Plane:
+class Plane:
     """A normalised plane with its noise and the flat positions that patches may be centred on."""
 
     image: NDArray[np.float32]
@@ -65,7 +65,7 @@ class PatchSampler:
         seed: int,
         augmentation: Augmentation,
     ) -> None:
-        self._planes = [_prepare(item, augmentation) for item in items]
+        self._planes = [prepare(item, augmentation) for item in items]
         self._patch_px, self._batch_size, self._seed = patch_px, batch_size, seed
         self._augmentation = augmentation
         self._trained = trained_range([item.condition for item in items])
@@ -80,7 +80,7 @@ class PatchSampler:
         """The patches of one step."""
         rng = np.random.default_rng([self._seed, step])
         drawn = rng.integers(len(self._planes), size=self._batch_size)
-        patches = [self._patch(self._planes[i], rng) for i in drawn]
+        patches = [self._patch(int(i), rng) for i in drawn]
         return PatchBatch(
             images=np.stack([p.image for p in patches]),
             classes=np.stack([p.classes for p in patches]).astype(np.int64),
@@ -88,17 +88,28 @@ class PatchSampler:
             conditions=tuple(p.condition for p in patches),
         )
 
-    def _patch(self, plane: _Plane, rng: np.random.Generator) -> Patch:
+    def _patch(self, index: int, rng: np.random.Generator) -> Patch:
+        plane = self._planes[index]
         zoom = draw_zoom(self._augmentation, plane.condition, rng, self._trained)
-        side = max(8, round(self._patch_px / zoom))
-        centred = plane.foreground.size and rng.random() < _FOREGROUND_SHARE
-        pool = plane.foreground if centred else plane.annotated
-        centre = np.unravel_index(int(rng.choice(pool)), plane.target.classes.shape)
-        patch = _crop(plane, (int(centre[0]), int(centre[1])), side, rng)
+        patch = draw_crop(plane, max(8, round(self._patch_px / zoom)), rng)
         return augment(patch, self._augmentation, self._patch_px, rng)
 
 
-def _prepare(item: PlaneItem, augmentation: Augmentation) -> _Plane:
+def draw_crop(plane: Plane, side: int, rng: np.random.Generator) -> Patch:
+    """A square of `side` pixels somewhere on the annotated part, most of them on an object."""
+    centred = plane.foreground.size and rng.random() < _FOREGROUND_SHARE
+    pool = plane.foreground if centred else plane.annotated
+    centre = np.unravel_index(int(rng.choice(pool)), plane.target.classes.shape)
+    return _crop(plane, (int(centre[0]), int(centre[1])), side, rng)
+
+
+def prepare(
+    item: PlaneItem, augmentation: Augmentation, like: NDArray[np.generic] | None = None
+) -> Plane:
+    """The plane ready to be cropped; `like` is the raw image whose percentiles normalise it.
+
+    Raises `InputError` where it has no labels or none of it is annotated.
+    """
     if item.target is None:
         raise InputError(f"{item.name} has no labels", way_out="Annotate it, or leave it out")
     annotated = np.flatnonzero(item.target.valid)
@@ -108,9 +119,9 @@ def _prepare(item: PlaneItem, augmentation: Augmentation) -> _Plane:
             got="only 0 in labels of the kind 'sparse'",
             way_out="Paint some background (1) and some object (2), or leave it out",
         )
-    image = normalise(item.image)
+    image = normalise(item.image, like)
     noise, stretch = _measure(image, augmentation)
-    return _Plane(
+    return Plane(
         image=image,
         target=item.target,
         condition=item.condition,
@@ -134,7 +145,7 @@ def _measure(
     return noise, tuple(measure_stretch(c, n, most) for c, n in zip(image, noise, strict=True))
 
 
-def _crop(plane: _Plane, centre: tuple[int, int], side: int, rng: np.random.Generator) -> Patch:
+def _crop(plane: Plane, centre: tuple[int, int], side: int, rng: np.random.Generator) -> Patch:
     """A square of `side` pixels that holds `centre`; what lies outside the plane is not valid."""
     shape = plane.target.classes.shape
     starts = [_start(c, side, n, rng) for c, n in zip(centre, shape, strict=True)]

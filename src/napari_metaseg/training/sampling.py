@@ -18,8 +18,6 @@ def make_sampler(plan: TrainingPlan, phase: Phase) -> PatchSampler:
     request, canonical, items = phase.request, plan.canonical, list(phase.train)
     if request.strategy == "scale-augmented":
         items = [zoomable(item) for item in items]
-    if canonical is not None:
-        items = [at_canonical_scale(item, canonical) for item in items]
     if canonical is not None and plan.schema.size and request.max_zoom > 1:
         return ResolutionSampler(
             items,
@@ -29,6 +27,8 @@ def make_sampler(plan: TrainingPlan, phase: Phase) -> PatchSampler:
             seed=request.seed,
             augmentation=plan.augmentation,
         )
+    if canonical is not None:
+        items = [at_canonical_scale(item, canonical) for item in items]
     return PatchSampler(
         items,
         patch_px=request.patch_px,

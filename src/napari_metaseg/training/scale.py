@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_metaseg.conditioning.schema import MetadataSchema
-from napari_metaseg.datasets.augment import Augmentation, zoomed_condition
+from napari_metaseg.datasets.augment import Augmentation, Patch, augment
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.labels import LabelTarget
-from napari_metaseg.datasets.patches import PatchBatch, PatchSampler
+from napari_metaseg.datasets.patches import PatchSampler, draw_crop, prepare
 from napari_metaseg.datasets.resize import resize_image, resize_labels, scaled_shape
+from napari_metaseg.datasets.zoom import can_zoom, resample
 from napari_metaseg.errors import InputError
 from napari_metaseg.packages.manifest import Canonical
 from napari_metaseg.prediction.scale import canonical_factor
 
 _SCALES = ("pixel_size_um", "magnification")
-_RESOLUTION_STREAM = 7
 
 
 def choose_canonical(train: Sequence[PlaneItem]) -> Canonical:
@@ -95,11 +93,13 @@ class Coarsening:
 
 
 class ResolutionSampler(PatchSampler):
-    """Patches at the canonical scale, half of them as a lower magnification would resolve them.
+    """Patches at the canonical scale, half of them as a lower magnification would have given them.
 
     A few trained magnifications become a range: the factor r is log-uniform in [1 / `zoom`, 1], the
-    patch loses what an image r times as magnified would not have resolved, and its magnification
-    and pixel size say so. Drawn from (seed, step) alone.
+    recorded plane is zoomed out by it, with the noise that a camera would have again, and brought
+    to the canonical scale as at prediction; magnification and pixel size say so. `items` are the
+    planes as recorded. Planes that the zoom leaves alone are left alone here. Drawn from
+    (seed, step) alone.
     """
 
     def __init__(
@@ -112,39 +112,53 @@ class ResolutionSampler(PatchSampler):
         seed: int,
         augmentation: Augmentation,
     ) -> None:
+        scaled = [at_canonical_scale(item, coarsening.canonical) for item in items]
         super().__init__(
-            items,
+            scaled,
             patch_px=patch_px,
             batch_size=batch_size,
             seed=seed,
             augmentation=augmentation,
         )
-        self._coarsening, self._stream = coarsening, seed
+        self._coarsening = coarsening
+        # What is zoomed are the recorded pixels: only their noise is white and can be measured.
+        zooming = replace(augmentation, max_zoom=coarsening.zoom)
+        pairs = zip(items, scaled, strict=True)
+        self._recorded = [prepare(item, zooming, like.image) for item, like in pairs]
 
-    def batch(self, step: int) -> PatchBatch:
-        """The patches of one step."""
-        batch = super().batch(step)
-        rng = np.random.default_rng([self._stream, step, _RESOLUTION_STREAM])
-        images, conditions = batch.images.copy(), list(batch.conditions)
-        canonical, most = self._coarsening.canonical, self._coarsening.zoom
-        for i, condition in enumerate(conditions):
-            share, zoom = rng.random(), float(most ** -rng.random())
-            if share < 0.5 and canonical.field in condition:
-                pixel = canonical_factor(canonical, condition)
-                images[i] = coarser(images[i], pixel, zoom)
-                conditions[i] = zoomed_condition(condition, zoom)
-        return replace(batch, images=images, conditions=tuple(conditions))
+    def _patch(self, index: int, rng: np.random.Generator) -> Patch:
+        plane = self._recorded[index]
+        share, zoom = rng.random(), float(self._coarsening.zoom ** -rng.random())
+        canonical = self._coarsening.canonical
+        if share >= 0.5 or canonical.field not in plane.condition or not can_zoom(plane.condition):
+            return super()._patch(index, rng)
+        side = max(8, round(self._patch_px / canonical_factor(canonical, plane.condition)))
+        recorded = draw_crop(plane, side, rng)
+        patch = coarser(recorded, zoom, self._patch_px, self._augmentation, rng)
+        known = self._planes[index]
+        patch = replace(patch, noise=known.noise, stretch=known.stretch)
+        return augment(patch, self._augmentation, self._patch_px, rng)
 
 
-def coarser(image: NDArray[np.float32], pixel: float, zoom: float) -> NDArray[np.float32]:
-    """What the (C, Y, X) patch would be had it been taken at `zoom` (at most 1) times.
+def coarser(
+    recorded: Patch,
+    zoom: float,
+    patch_px: int,
+    settings: Augmentation,
+    rng: np.random.Generator,
+) -> Patch:
+    """A recorded patch zoomed out by `zoom` (at most 1), then resized to `patch_px` a side.
 
-    `pixel` is the size of a recorded pixel in pixels of the patch. The blur takes a PSF of 1
-    recorded pixel to that of the lower magnification, as in the zoom of whole images; then the
-    patch passes a grid of pixels of `pixel` / `zoom`, where that is coarser than its own.
+    The first is what a lens of that magnification would have recorded, the second what prediction
+    does with such an image. The zoom is rounded to whole pixels, towards 1.
     """
-    sigma = 0.5 * pixel * math.sqrt(max(0.0, zoom**-2 - 1))
-    blurred = np.stack([ndimage.gaussian_filter(channel, sigma) for channel in image])
-    shape = (image.shape[-2], image.shape[-1])
-    grid = scaled_shape(shape, min(1.0, zoom / pixel))
-    return resize_image(resize_image(blurred, grid), shape)
+    side = math.ceil(recorded.classes.shape[0] * zoom)
+    if side < recorded.classes.shape[0]:
+        recorded = resample(recorded, side, settings, 0.0, rng)
+    shape = (patch_px, patch_px)
+    return replace(
+        recorded,
+        image=resize_image(recorded.image, shape),
+        classes=resize_labels(recorded.classes, shape),
+        valid=resize_labels(recorded.valid, shape),
+    )
