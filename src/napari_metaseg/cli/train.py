@@ -126,7 +126,7 @@ def _add_variation(group: argparse._ArgumentGroup) -> None:
             "--max-zoom",
             "F",
             "zoom training patches up to F both ways, their magnification with them "
-            "(default: 1.4; 1 for never)",
+            "(default: 3; 1 for never)",
         ),
         (
             "--max-thinning",

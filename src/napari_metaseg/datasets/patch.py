@@ -31,8 +31,8 @@ class Augmentation:
     """
 
     turns: bool = True
-    max_zoom: float = 1.4
-    zoom_share: float = 0.5
+    max_zoom: float = 3.0
+    zoom_share: float = 0.8
     contrast: float = 0.15
     noise: float = 0.03
     max_thinning: float = 1.0

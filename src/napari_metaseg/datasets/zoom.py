@@ -29,6 +29,8 @@ Trained = Mapping[str, Range]
 
 ANYWHERE: Trained = {}
 _SCALES = {"magnification": 1, "pixel_size_um": -1}
+SCALE_FIELDS = frozenset(_SCALES)
+"""The condition fields that a zoom changes."""
 """The power of the zoom by which each field changes."""
 _ONE_SCALE = 1.01
 _LABEL_BLUR_PX = 0.5

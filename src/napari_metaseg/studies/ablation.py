@@ -13,7 +13,13 @@ from napari_metaseg.datasets.microscope.tasks import Task
 from napari_metaseg.events import Event
 from napari_metaseg.studies.arms import Arm, MetadataAtTest
 from napari_metaseg.studies.generated import GENERAL, method_arm, twin_arm, withheld_arm
-from napari_metaseg.studies.magnification import CANONICAL, CANONICAL_CONDITIONED, ladder_trial
+from napari_metaseg.studies.magnification import (
+    CANONICAL,
+    CANONICAL_CONDITIONED,
+    FEWER_STEPS,
+    STEPS,
+    ladder_trial,
+)
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 ABLATED = ("film", "fusion-lowrank", "sme", "me")
@@ -115,5 +121,6 @@ def _trial(
     arms: tuple[Arm, ...] = (GENERAL,),
 ) -> Generator[Event, None, Trial]:
     """The arms on the ladder of the task `on`, called `task`, at the magnifications trained on."""
-    trial = yield from ladder_trial(request, on, arms, LADDER)
+    steps = STEPS if on == "needed" else FEWER_STEPS
+    trial = yield from ladder_trial(request, on, arms, LADDER, steps=steps)
     return replace(trial, task=task, baseline=baseline)

@@ -49,7 +49,7 @@ def base_request(
         steps=20 if request.quick else 300,
         width=8,
         depth=3,
-        patch_px=96,
+        patch_px=64,
         batch_size=8,
         fields=tuple(fields),
         max_zoom=max_zoom,

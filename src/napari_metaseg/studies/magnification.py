@@ -7,7 +7,6 @@ the same ones, so they share their trained networks. The arms are data.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 from typing import get_args
 
 from napari_metaseg.acquisition.cohort import read_cohort
@@ -28,7 +27,9 @@ from napari_metaseg.studies.study import StudyRequest, Trial
 from napari_metaseg.training.request import TrainingRequest
 
 IMAGES, QUICK_IMAGES = 200, 12
-SPECIMENS, QUICK_SPECIMENS = 16, 2
+SPECIMENS, QUICK_SPECIMENS = 12, 2
+STEPS, FEWER_STEPS = 600, 400
+"""Training steps of a network, and where many settings of one method are compared."""
 _BY = ("magnification",)
 
 GENERAL = Arm("general", "one network, no metadata", {"strategy": "general", "method": "none"})
@@ -89,6 +90,7 @@ def encoding_arms() -> tuple[Arm, ...]:
     own = [
         Arm(f"film, {name}", f"the magnification as {name}", {"method": "film", "encoding": name})
         for name in get_args(Encoding)
+        if name != "log2"  # a magnification's "value" is its logarithm already
     ]
     beyond = Arm(
         "film, value, extrapolated",
@@ -107,29 +109,26 @@ SITES: Mapping[str, tuple[str, ...]] = {
     "symmetric": ("symmetric",),
     "first": ("first",),
     "one inner layer": ("bottleneck",),
-    "two encoder layers": ("enc1", "enc2"),
     "half of the layers": ("enc1", "enc3", "dec3", "dec1"),
 }
 """The layers that metadata reach, of the seven stages of a network of depth 3."""
 
 
 def site_arms() -> tuple[Arm, ...]:
-    """FiLM and low-rank fusion at every choice of layers."""
+    """FiLM at every choice of layers."""
     own = [
-        Arm(f"{method}, {name}", f"at {name}", {"method": method, "sites": sites})
-        for method in ("film", "fusion-lowrank")
+        Arm(f"film, {name}", f"at {name}", {**FILM.changes, "sites": sites})
         for name, sites in SITES.items()
     ]
     return (GENERAL, *own)
 
 
 _ONE_HOT = {"multi-head": {"encoding": "one-hot"}}
-_GENERATED = ("fusion-elementwise", "fusion-eigen", "fusion-matrix", "fusion-out", "fusion-in")
-_PARTS = ("fusion-elementwise", "fusion-eigen")
+_GENERATED = ("fusion-elementwise", "fusion-eigen", "fusion-matrix", "fusion-lowrank")
 
 
 def benefit_arms() -> tuple[Arm, ...]:
-    """Every method; the fusion readings with every generator; two of them in parts."""
+    """Every method; four readings of fusion with every generator; one of them in parts."""
     methods = [
         Arm(name, info.sentence, {"method": name, **_ONE_HOT.get(name, {})})
         for name, info in METHODS.items()
@@ -137,12 +136,15 @@ def benefit_arms() -> tuple[Arm, ...]:
     ]
     generators = [
         Arm(f"{m}, {g}", f"{m}, its generator {g}", {"method": m, "generator": g})
-        for m in (*_GENERATED, "fusion-literal", "fusion-lowrank", "fusion-spatial")
+        for m in _GENERATED
         for g in ("frozen", "pretrained")
     ]
     parts = [
-        Arm(f"{m}, {part} only", f"{m} of the {part} alone", {"method": m, "fuse": part})
-        for m in _PARTS
+        Arm(
+            f"fusion-elementwise, {part} only",
+            f"metadata change the {part} alone",
+            {"method": "fusion-elementwise", "fuse": part},
+        )
         for part in ("weights", "bias")
     ]
     return (GENERAL, *methods, *generators, *parts)
@@ -154,25 +156,19 @@ AUGMENTATION = tuple(
         f"{name}, zoomed by up to {zoom:g} with the metadata told" if zoom > 1 else f"{name} alone",
         {**changes, "max_zoom": zoom},
     )
-    for name, changes in (("film", FILM.changes), ("fusion-lowrank", LOWRANK.changes))
-    for zoom in (1.0, 1.4, 2.0)
+    for name, changes in (("film", FILM.changes),)
+    for zoom in (1.0, 1.4, 2.0, 3.0)
 )
 ALL_TESTED = (*LADDER, *UNSEEN)
+EVEN = LADDER[:3]
+"""The magnifications of the study of all methods, which need not be rare to be told apart."""
 
 
 def imbalance(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
-    """Every strategy, on the task that needs the magnification and on the one that does not."""
-    trials: list[Trial] = []
-    tasks: tuple[Task, ...] = ("needed", "redundant")
-    for task in tasks:
-        trials.append(
-            (
-                yield from ladder_trial(
-                    request, task, STRATEGIES, LADDER, also_against=("specialists", CANONICAL.name)
-                )
-            )
-        )
-    return tuple(trials)
+    """Every strategy, at the magnifications trained on."""
+    against = ("specialists", CANONICAL.name)
+    trial = yield from ladder_trial(request, "needed", STRATEGIES, LADDER, also_against=against)
+    return (trial,)
 
 
 def unseen(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
@@ -184,27 +180,43 @@ def unseen(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     arms = (*STRATEGIES, *ORACLES)
     against = (*(oracle.name for oracle in ORACLES), CANONICAL.name)
     trial = yield from ladder_trial(
-        request, "needed", arms, UNSEEN, other_training=oracles, also_against=against
+        request, "needed", arms, ALL_TESTED, other_training=oracles, also_against=against
     )
-    everywhere = yield from ladder_trial(
-        request, "needed", arms, ALL_TESTED, other_training=oracles
-    )
-    return trial, replace(everywhere, task="needed, beside the trained magnifications")
+    return (trial,)
 
 
 def encodings(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """Every encoding of the magnification."""
-    return ((yield from ladder_trial(request, "needed", encoding_arms(), ALL_TESTED)),)
+    return ((yield from _settings_trial(request, encoding_arms())),)
 
 
 def sites(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """Every choice of layers."""
-    return ((yield from ladder_trial(request, "needed", site_arms(), ALL_TESTED)),)
+    return ((yield from _settings_trial(request, site_arms())),)
 
 
 def benefit(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
-    """Every method, with its parameters and its time."""
-    return ((yield from ladder_trial(request, "needed", benefit_arms(), ALL_TESTED)),)
+    """Every method, with its parameters and its time, on three magnifications in equal shares."""
+    images = 4 if request.quick else 40
+    plan = _plan(request, "needed", dict.fromkeys(EVEN, images), (*EVEN, 15.0))
+    training, test = yield from _load(request, plan, "even")
+    shorter = {"steps": 20 if request.quick else 300, "patch_px": 64}
+    trial = Trial(
+        task="needed",
+        cohort=_cohort_name(request, plan, "even"),
+        arms=benefit_arms(),
+        base=base_request(request).model_copy(update=shorter),
+        training=training,
+        test=test,
+        by=_BY,
+        baseline=GENERAL.name,
+    )
+    return (trial,)
+
+
+def _settings_trial(request: StudyRequest, arms: tuple[Arm, ...]) -> Generator[Event, None, Trial]:
+    """Many settings of one method, each trained for fewer steps."""
+    return (yield from ladder_trial(request, "needed", arms, ALL_TESTED, steps=FEWER_STEPS))
 
 
 def augmentation(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
@@ -213,10 +225,10 @@ def augmentation(request: StudyRequest) -> Generator[Event, None, tuple[Trial, .
     return ((yield from ladder_trial(request, "needed", arms, ALL_TESTED)),)
 
 
-def base_request(request: StudyRequest) -> TrainingRequest:
+def base_request(request: StudyRequest, steps: int = STEPS) -> TrainingRequest:
     """The training that every arm changes: small, so that a grid of them can be afforded."""
     return TrainingRequest(
-        steps=20 if request.quick else 300,
+        steps=20 if request.quick else steps,
         width=8,
         depth=3,
         patch_px=96,
@@ -233,6 +245,7 @@ def ladder_trial(
     *,
     other_training: Mapping[str, Sequence[PlaneItem]] | None = None,
     also_against: tuple[str, ...] = (),
+    steps: int = STEPS,
 ) -> Generator[Event, None, Trial]:
     """The arms on the ladder of a task, tested at the magnifications `tested`."""
     plan = _plan(request, task, shared_out(_images(request)), ALL_TESTED)
@@ -242,7 +255,7 @@ def ladder_trial(
         task=task,
         cohort=_cohort_name(request, plan, "ladder"),
         arms=arms,
-        base=base_request(request),
+        base=base_request(request, steps),
         training=training,
         test=chosen,
         by=_BY,

@@ -68,7 +68,7 @@ def design(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     test = [plane for plane in planes if plane.group_key in tested]
     if request.quick:
         training, test = training[::3], test[::4]
-    base = base_request(request, _FIELDS, max_zoom=1.4)
+    base = base_request(request, _FIELDS, max_zoom=3.0)
     return (
         Trial(
             task="reimaged",

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from napari_metaseg.events import CancelToken, Event
 from napari_metaseg.files import atomic_path
 from napari_metaseg.packages.package import ModelPackage, load_package
 from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.prediction.recombined import recombined
 from napari_metaseg.prediction.score import domain_of, score_item
 from napari_metaseg.studies.arms import Arm
 from napari_metaseg.studies.study import StudyRequest, Trial
@@ -60,6 +61,14 @@ class Run:
         """Where the trained package lies, for every arm and study that trains the same."""
         name = f"{self.arm.key}-{_digest(_settings(self.request))}-seed{self.seed}"
         return self.study.out / "packages" / self.cohort / name
+
+    @property
+    def same_networks(self) -> Path | None:
+        """For an ensemble, the package of the specialists that are the same networks."""
+        if self.request.strategy != "ensemble":
+            return None
+        arm = replace(self.arm, changes={**self.arm.changes, "strategy": "specialists"})
+        return replace(self, arm=arm).package
 
     @property
     def path(self) -> Path:
@@ -151,6 +160,9 @@ def plain_name(text: str) -> str:
 def _train(run: Run, token: CancelToken) -> Generator[Event, None, None]:
     """The package in its place; a stopped training leaves none."""
     if run.package.exists():
+        return
+    if run.same_networks is not None and run.same_networks.exists():
+        recombined(run.same_networks, run.package, "ensemble")
         return
     items = run.trial.training
     if run.arm.cohort:

@@ -22,7 +22,7 @@ from napari_metaseg.studies.generated import (
     load_generated,
     method_arm,
 )
-from napari_metaseg.studies.magnification import ladder_trial
+from napari_metaseg.studies.magnification import FEWER_STEPS, ladder_trial
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 LOOK_COUNTS = Counts(train=36, minority=0, val=4, test=12)
@@ -51,7 +51,7 @@ def complexity(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...
 
 def dimension(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     """The magnification alone, and beside numbers or categories that mean nothing."""
-    trial = yield from ladder_trial(request, "needed", dimension_arms(), LADDER)
+    trial = yield from ladder_trial(request, "needed", dimension_arms(), LADDER, steps=FEWER_STEPS)
     trial = replace(
         trial,
         task="dimension",
@@ -63,12 +63,9 @@ def dimension(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]
 
 
 def dimension_arms() -> tuple[Arm, ...]:
-    """FiLM and low-rank fusion, told more and more that means nothing."""
-    return (
-        GENERAL,
-        *(_arm(method, f"{count} numbers", _numbers(count)) for method, count in _grid()),
-        *(_arm(method, "16 categories", (KIND,)) for method in ("film", "fusion-lowrank")),
-    )
+    """FiLM, told more and more that means nothing."""
+    numbers = (_arm("film", f"{count} numbers", _numbers(count)) for count in NUMBERS)
+    return (GENERAL, *numbers, _arm("film", "16 categories", (KIND,)))
 
 
 def with_irrelevant(items: Iterable[PlaneItem]) -> list[PlaneItem]:
@@ -77,10 +74,6 @@ def with_irrelevant(items: Iterable[PlaneItem]) -> list[PlaneItem]:
     They are drawn for each image by its name, so they are always the same and mean nothing.
     """
     return [replace(item, condition={**item.condition, **_drawn(item.name)}) for item in items]
-
-
-def _grid() -> list[tuple[str, int]]:
-    return [(method, count) for method in ("film", "fusion-lowrank") for count in NUMBERS]
 
 
 def _arm(method: str, beside: str, fields: Sequence[str]) -> Arm:

@@ -11,6 +11,7 @@ from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.normalise import check_finite
 from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_splits
+from napari_metaseg.datasets.zoom import SCALE_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.packages.manifest import Canonical, Split
@@ -53,8 +54,9 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
     splits = assign_splits(items, request.seed, request.validation_fraction)
     train, validation = (_of_split(items, splits, name) for name in (TRAIN, VALIDATION))
     classes = _class_names(request, train)
-    augmentation = _augmentation(request)
-    schema, notices = _schema(request, train, augmentation)
+    fields, notices = seen_fields(request, train)
+    augmentation = _augmentation(request, fields)
+    schema = _schema(request, fields, train, augmentation)
     canonical = choose_canonical(train) if request.info.canonical else None
     by_domain = request.info.per_domain or request.strategy == "fine-tuned"
     domains = find_domains(request, train, validation) if by_domain else None
@@ -80,19 +82,22 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
 
 
 def _schema(
-    request: TrainingRequest, train: Sequence[PlaneItem], augmentation: Augmentation
-) -> tuple[MetadataSchema, tuple[str, ...]]:
+    request: TrainingRequest,
+    fields: Sequence[str],
+    train: Sequence[PlaneItem],
+    augmentation: Augmentation,
+) -> MetadataSchema:
     """The fitted schema, its range widened by what augmentation will show the network."""
-    fields, notices = seen_fields(request, train)
     conditions = [item.condition for item in train]
     schema = MetadataSchema.fit(conditions, fields, request.encoding, request.outside)
     schema = widened_by(schema, augmentation, conditions)
-    return (lowered(schema, request.max_zoom) if request.info.canonical else schema), notices
+    return lowered(schema, request.max_zoom) if request.info.canonical else schema
 
 
-def _augmentation(request: TrainingRequest) -> Augmentation:
-    """What is varied: zoom only where the strategy says so, the rest for every strategy alike."""
-    zooms = request.strategy in ("conditioned", "scale-augmented")
+def _augmentation(request: TrainingRequest, fields: Sequence[str]) -> Augmentation:
+    """What is varied: zoom only where the network is told of it, or the strategy is to zoom."""
+    told = request.strategy == "conditioned" and not SCALE_FIELDS.isdisjoint(fields)
+    zooms = told or request.strategy == "scale-augmented"
     plain = request.canonical_zoom if request.info.canonical else 1.0
     return Augmentation(
         max_zoom=request.max_zoom if zooms else plain,

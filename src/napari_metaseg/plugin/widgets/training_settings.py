@@ -34,7 +34,7 @@ SETTINGS: tuple[Setting, ...] = (
     Number(
         "batch_size", "Batch", "Crops per step: more is steadier, and takes more memory.", 1, 128, 8
     ),
-    Number("learning_rate", "Learning rate", "How far each step goes.", 1e-5, 0.1, 2e-3, 5e-4, 5),
+    Number("learning_rate", "Learning rate", "How far each step goes.", 1e-5, 0.1, 5e-3, 5e-4, 5),
     Number(
         "metadata_dropout",
         "Hide metadata",
@@ -51,7 +51,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Crops are enlarged and shrunk up to this, and their magnification with them; 1 is off.",
         1.0,
         4.0,
-        1.4,
+        3.0,
         0.1,
         1,
     ),
