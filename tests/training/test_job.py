@@ -12,8 +12,10 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, CurvePoint, Progress
 from napari_metaseg.packages.package import load_package
 from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.prediction.runner import NetworkRunner
 from napari_metaseg.training.checkpoint import load_checkpoint, read_request
 from napari_metaseg.training.job import train
+from napari_metaseg.training.request import TrainingRequest
 
 
 def run(request, items, out, *, token=None, stop_after=None, resume=None):
@@ -184,3 +186,27 @@ def test_a_damaged_or_missing_run_is_refused(small_request, small_items, tmp_pat
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(InputError, match=r"checkpoint .* cannot be read"):
         run(small_request, small_items, tmp_path / "m", resume=part.run)
+
+
+@pytest.mark.parametrize("method", ["sme", "fusion-eigen"])
+def test_the_published_network_goes_from_training_to_tiled_prediction(
+    method, small_request, small_items, tmp_path, monkeypatch
+):
+    """Trained, saved, loaded; its transposed upsampling tiles exactly and metadata matter."""
+    changes = {"architecture": "published-unet3", "method": method, "steps": 4}
+    request = TrainingRequest(**small_request.model_dump() | changes)
+    result, _ = run(request, small_items, tmp_path / "m")
+    package = load_package(result.package)
+    config = package.manifest.network
+    assert (config.architecture, config.convs_per_stage, config.widths) == (
+        "published-unet3",
+        3,
+        (4, 4, 4),
+    )
+    image = small_items[0].image
+    whole = Predictor(package, device="cpu").probability(image, {"magnification": 10.0})
+    other = Predictor(package, device="cpu").probability(image, {"magnification": 40.0})
+    assert np.abs(whole - other).max() > 1e-6
+    monkeypatch.setattr(NetworkRunner, "_whole", lambda self, plane: False)
+    tiled = Predictor(package, device="cpu", tile_px=24)
+    assert np.abs(tiled.probability(image, {"magnification": 10.0}) - whole).max() < 1e-5
