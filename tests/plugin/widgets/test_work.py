@@ -105,12 +105,46 @@ def test_specialists_train_in_the_widget(train, three_images, viewer, wait_for):
 
 def test_every_advanced_setting_has_a_sentence(train):
     from napari_metaseg.plugin.widgets.settings_form import Choice
-    from napari_metaseg.plugin.widgets.training_settings import SETTINGS
+    from napari_metaseg.plugin.widgets.training_options import SETTINGS
 
     for setting in SETTINGS:
         options = setting.options.values() if isinstance(setting, Choice) else []
         sentences = [s for _, s in options] or [setting.sentence]
         assert all(len(s) > 10 and s.endswith(".") for s in sentences), setting.name
+
+
+def test_every_strategy_and_method_is_offered_once_below_a_heading():
+    from napari_metaseg.conditioning.methods import METHODS
+    from napari_metaseg.packages.strategies import STRATEGIES
+    from napari_metaseg.plugin.widgets.training_options import METHOD_GROUPS, STRATEGY_GROUPS
+
+    for groups, infos in ((METHOD_GROUPS, METHODS), (STRATEGY_GROUPS, STRATEGIES)):
+        offered = [name for members in groups.values() for name in members]
+        assert sorted(offered) == sorted(infos)
+
+
+def test_what_has_no_say_is_off_with_a_reason_and_is_not_asked_for(train):
+    form = train.advanced.form
+    form.set_value("method", "early")
+    assert "place of its own" in form.reason("sites")
+    assert "sites" not in train.advanced.values(1.0)
+    form.set_value("strategy", "general")
+    assert "plain networks" in form.reason("method")
+    left_out = {"method", "sites", "encoding", "metadata_dropout", "record_dropout", "max_zoom"}
+    assert left_out.isdisjoint(train.advanced.values(1.0))
+    form.set_value("strategy", "canonical-conditioned")
+    form.set_value("method", "sme")
+    assert not any(form.reason(name) for name in left_out)
+    assert train.advanced.values(1.0)["sites"] == ("all",)
+
+
+def test_only_parameter_fusion_asks_what_is_fused(train):
+    asked = {"fuse", "generator"}
+    assert asked.isdisjoint(train.advanced.values(1.0))
+    train.advanced.form.set_value("method", "fusion-eigen")
+    assert asked <= set(train.advanced.values(1.0))
+    train.advanced.form.set_value("strategy", "specialists")
+    assert asked.isdisjoint(train.advanced.values(1.0))
 
 
 def test_training_leaves_a_model_in_use_its_curve_and_its_folder(train, trained, own_settings):

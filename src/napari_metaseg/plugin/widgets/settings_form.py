@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
 from napari_metaseg.plugin.widgets.parts import combo, label, row
@@ -28,98 +28,167 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several words: each value with its title and its sentence."""
+    """One of several words: each value with its title and its sentence.
+
+    `headings` stand above the option that they are named for.
+    """
 
     name: str
     title: str
     options: Mapping[str, tuple[str, str]]
+    headings: Mapping[str, str] = field(default_factory=dict)
 
 
 Setting = Number | Choice
 
 
 class SettingsForm(QWidget):
-    """The editors of some settings, one below the other. `values` reads them all."""
+    """The editors of some settings, one below the other in titled parts."""
 
     changed = Signal()
     """Another choice was made."""
 
-    def __init__(self, settings: Sequence[Setting]) -> None:
+    def __init__(self, parts: Mapping[str, Sequence[Setting]]) -> None:
         super().__init__()
-        self._editors: dict[str, _NumberEditor | _ChoiceEditor] = {}
+        self._editors: dict[str, _Editor] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 0, 0, 0)
         layout.setSpacing(10)
-        for setting in settings:
-            editor = (
-                _NumberEditor(setting) if isinstance(setting, Number) else _ChoiceEditor(setting)
-            )
-            self._editors[setting.name] = editor
-            if isinstance(editor, _ChoiceEditor):
-                editor.chosen.connect(self.changed)
-            layout.addWidget(editor)
+        for title, settings in parts.items():
+            layout.addWidget(label(title, "section"))
+            for setting in settings:
+                layout.addWidget(self._add(setting))
+
+    def _add(self, setting: Setting) -> _Editor:
+        if isinstance(setting, Number):
+            editor: _Editor = _NumberEditor(setting)
+        else:
+            editor = _ChoiceEditor(setting)
+            editor.chosen.connect(self.changed)
+        self._editors[setting.name] = editor
+        return editor
+
+    def value(self, name: str) -> Any:
+        """One setting, used or not."""
+        return self._editors[name].value
 
     def values(self) -> dict[str, Any]:
-        """Every setting by its name."""
-        return {name: editor.value for name, editor in self._editors.items()}
+        """Every setting that has a say, by its name."""
+        used = {n: e for n, e in self._editors.items() if not e.reason and not e.isHidden()}
+        return {name: editor.value for name, editor in used.items()}
 
     def set_value(self, name: str, value: Any) -> None:
         """Set one setting as a person would."""
         self._editors[name].set_value(value)
 
+    def block(self, reasons: Mapping[str, str]) -> None:
+        """Turn these settings off, each for its reason, and all others on."""
+        for name, editor in self._editors.items():
+            editor.block(reasons.get(name, ""))
 
-class _NumberEditor(QWidget):
-    def __init__(self, setting: Number) -> None:
+    def reason(self, name: str) -> str:
+        """Why a setting is off; empty if it is not."""
+        return self._editors[name].reason
+
+    def show_setting(self, name: str, shown: bool) -> None:
+        """Show or hide one setting; hidden ones have no say."""
+        self._editors[name].setVisible(shown)
+
+
+class _Editor(QWidget):
+    """A title and a box in one line, a sentence below, which gives way to a reason to be off."""
+
+    def __init__(self, title: str, box: QWidget, stretch: int) -> None:
         super().__init__()
-        self._whole = setting.decimals == 0
-        self._spin = QSpinBox() if self._whole else QDoubleSpinBox()
-        if not self._whole:
-            self._spin.setDecimals(setting.decimals)
-        self._spin.setRange(*(int(v) if self._whole else v for v in (setting.low, setting.high)))
-        self._spin.setSingleStep(int(setting.step) if self._whole else setting.step)
-        self.set_value(setting.value)
-        self._spin.setFixedWidth(110)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(row(label(setting.title), 1, self._spin))
-        layout.addWidget(label(setting.sentence, "muted", wrap=True))
-
-    @property
-    def value(self) -> Any:
-        return self._spin.value()
-
-    def set_value(self, value: Any) -> None:
-        self._spin.setValue(int(value) if self._whole else float(value))
-
-
-class _ChoiceEditor(QWidget):
-    chosen = Signal()
-
-    def __init__(self, setting: Choice) -> None:
-        super().__init__()
-        self._options = setting.options
-        self._box = combo()
-        for value, (title, _) in setting.options.items():
-            self._box.addItem(title, value)
+        self.reason = ""
         self._sentence = label("", "muted", wrap=True)
-        self._box.currentIndexChanged.connect(self._show_sentence)
-        line = row(label(setting.title), self._box)
+        self._input = box
+        line = row(label(title), *([] if stretch else [1]), box)
         line.setStretch(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(line)
         layout.addWidget(self._sentence)
+
+    @property
+    def value(self) -> Any:
+        raise NotImplementedError
+
+    @property
+    def sentence(self) -> str:
+        raise NotImplementedError
+
+    def set_value(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def block(self, reason: str) -> None:
+        self.reason = reason
+        self._input.setEnabled(not reason)
         self._show_sentence()
+
+    def _show_sentence(self) -> None:
+        self._sentence.setText(self.reason or self.sentence)
+
+
+class _NumberEditor(_Editor):
+    def __init__(self, setting: Number) -> None:
+        self._setting, self._whole = setting, setting.decimals == 0
+        self._spin = QSpinBox() if self._whole else QDoubleSpinBox()
+        if not self._whole:
+            self._spin.setDecimals(setting.decimals)
+        self._spin.setRange(*(int(v) if self._whole else v for v in (setting.low, setting.high)))
+        self._spin.setSingleStep(int(setting.step) if self._whole else setting.step)
+        self._spin.setFixedWidth(110)
+        super().__init__(setting.title, self._spin, 0)
+        self.set_value(setting.value)
+        self._show_sentence()
+
+    @property
+    def value(self) -> Any:
+        return self._spin.value()
+
+    @property
+    def sentence(self) -> str:
+        return self._setting.sentence
+
+    def set_value(self, value: Any) -> None:
+        self._spin.setValue(int(value) if self._whole else float(value))
+
+
+class _ChoiceEditor(_Editor):
+    chosen = Signal()
+
+    def __init__(self, setting: Choice) -> None:
+        self._options, self._box = setting.options, combo()
+        for value, (title, sentence) in setting.options.items():
+            if value in setting.headings:
+                self._add_heading(setting.headings[value])
+            self._box.addItem(title, value)
+            self._box.setItemData(self._box.count() - 1, sentence, Qt.ItemDataRole.ToolTipRole)
+        super().__init__(setting.title, self._box, 1)
+        self.set_value(next(iter(setting.options)))
+        self._box.currentIndexChanged.connect(self._on_chosen)
+        self._show_sentence()
+
+    def _add_heading(self, text: str) -> None:
+        if self._box.count():
+            self._box.insertSeparator(self._box.count())
+        self._box.addItem(text)
+        item = self._box.model().item(self._box.count() - 1)
+        item.setFlags(Qt.ItemFlag.NoItemFlags)
 
     @property
     def value(self) -> Any:
         return self._box.currentData()
 
-    def set_value(self, value: Any) -> None:
-        self._box.setCurrentIndex(list(self._options).index(value))
+    @property
+    def sentence(self) -> str:
+        return self._options[self._box.currentData()][1]
 
-    def _show_sentence(self, index: int = 0) -> None:
-        self._sentence.setText(self._options[self._box.currentData()][1])
+    def set_value(self, value: Any) -> None:
+        self._box.setCurrentIndex(self._box.findData(value))
+
+    def _on_chosen(self, index: int) -> None:
+        self._show_sentence()
         self.chosen.emit()

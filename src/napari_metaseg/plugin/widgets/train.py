@@ -36,11 +36,8 @@ from napari_metaseg.plugin.widgets.parts import (
     row,
 )
 from napari_metaseg.plugin.widgets.source_chooser import SourceChooser
-from napari_metaseg.plugin.widgets.training_settings import (
-    RECOMMENDED,
-    RECOMMENDED_STRATEGY,
-    AdvancedSettings,
-)
+from napari_metaseg.plugin.widgets.training_options import RECOMMENDED, RECOMMENDED_STRATEGY
+from napari_metaseg.plugin.widgets.training_settings import AdvancedSettings
 from napari_metaseg.plugin.words import field_word, plain
 
 
@@ -121,7 +118,7 @@ class TrainWidget(Panel):
         chosen = name != RECOMMENDED or strategy.name != RECOMMENDED_STRATEGY
         which = "You chose" if chosen else "Recommended"
         told: list[MethodInfo | StrategyInfo] = (
-            [method] if strategy.name == RECOMMENDED_STRATEGY else [strategy]
+            [method] if strategy.name == "conditioned" else [strategy]
         )
         if strategy.sees_metadata and told != [method]:
             told.append(method)

@@ -1,4 +1,4 @@
-"""What can be set under Advanced in the Train widget, each with its plain sentence."""
+"""What can be set under Advanced in the Train widget; what has no say is off, with the reason."""
 
 from __future__ import annotations
 
@@ -8,78 +8,16 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
-from napari_metaseg.conditioning.encodings import ENCODINGS
-from napari_metaseg.conditioning.methods import METHODS
-from napari_metaseg.conditioning.sites import SITE_GROUPS
 from napari_metaseg.packages.strategies import STRATEGIES, StrategyInfo
 from napari_metaseg.plugin.widgets.parts import label
-from napari_metaseg.plugin.widgets.settings_form import Choice, Number, Setting, SettingsForm
-
-RECOMMENDED = "film"
-RECOMMENDED_STRATEGY = "conditioned"
-
-SETTINGS: tuple[Setting, ...] = (
-    Choice("strategy", "Strategy", {n: (i.label, i.sentence) for n, i in STRATEGIES.items()}),
-    Choice("method", "Method", {n: (m.label, m.sentence) for n, m in METHODS.items()}),
-    Choice("sites", "Where", {n: (n, s) for n, s in SITE_GROUPS.items()}),
-    Choice("encoding", "Encoding", {n: (n, s) for n, s in ENCODINGS.items()}),
-    Number(
-        "steps", "Steps", "How often it learns; 0 goes by the minutes above.", 0, 1_000_000, 0, 100
-    ),
-    Number(
-        "width", "Width", "Features at full size: more sees finer, and takes longer.", 4, 128, 16, 4
-    ),
-    Number("depth", "Depth", "How often the image is halved: more sees further around.", 1, 6, 3),
-    Number("patch_px", "Patch", "Side of the crops it learns from, in pixels.", 32, 1024, 128, 32),
-    Number(
-        "batch_size", "Batch", "Crops per step: more is steadier, and takes more memory.", 1, 128, 8
-    ),
-    Number("learning_rate", "Learning rate", "How far each step goes.", 1e-5, 0.1, 5e-3, 5e-4, 5),
-    Number(
-        "metadata_dropout",
-        "Hide metadata",
-        "Share of values hidden in training, so that files with gaps still work.",
-        0.0,
-        0.9,
-        0.1,
-        0.05,
-        2,
-    ),
-    Number(
-        "max_zoom",
-        "Zoom",
-        "Crops are enlarged and shrunk up to this, and their magnification with them; 1 is off.",
-        1.0,
-        4.0,
-        3.0,
-        0.1,
-        1,
-    ),
-    Number(
-        "validation_fraction",
-        "Kept aside",
-        "Share of the images that only test the model and never train it.",
-        0.0,
-        0.9,
-        0.2,
-        0.05,
-        2,
-    ),
-    Choice(
-        "loss",
-        "Loss",
-        {
-            "bce+dice": (
-                "pixels and overlap",
-                "Counts wrong pixels and poor overlap: a safe choice.",
-            ),
-            "bce": ("pixels", "Counts wrong pixels, each alike."),
-            "dice": ("overlap", "Counts poor overlap: for small objects in large images."),
-        },
-    ),
-    Number(
-        "seed", "Seed", "The same seed, data and settings give the same model.", 0, 2**31 - 1, 0
-    ),
+from napari_metaseg.plugin.widgets.settings_form import SettingsForm
+from napari_metaseg.plugin.widgets.training_options import (
+    FUSION_SETTINGS,
+    RECOMMENDED,
+    RECOMMENDED_STRATEGY,
+    SECTIONS,
+    fuses,
+    unused,
 )
 
 
@@ -128,10 +66,12 @@ class AdvancedSettings(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.fields = FieldsChoice()
-        self.form = SettingsForm(SETTINGS)
+        self.form = SettingsForm(SECTIONS)
+        self.form.set_value("strategy", RECOMMENDED_STRATEGY)
         self.form.set_value("method", RECOMMENDED)
+        self._show_unused()
         self.fields.changed.connect(self.changed)
-        self.form.changed.connect(self.changed)
+        self.form.changed.connect(self._on_choice)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
@@ -141,17 +81,30 @@ class AdvancedSettings(QWidget):
     @property
     def method(self) -> str:
         """The method that is chosen."""
-        return str(self.form.values()["method"])
+        return str(self.form.value("method"))
 
     @property
     def strategy(self) -> StrategyInfo:
         """The strategy that is chosen."""
-        return STRATEGIES[str(self.form.values()["strategy"])]
+        return STRATEGIES[str(self.form.value("strategy"))]
 
     def values(self, minutes: float) -> dict[str, Any]:
-        """The settings of a request; `minutes` bounds the run where no steps are set."""
+        """The settings of a request; `minutes` bounds the run where no steps are set.
+
+        Settings that have no say are left out.
+        """
         values = self.form.values()
         steps = values.pop("steps")
         bound = {"steps": steps} if steps else {"minutes": minutes}
-        values["sites"] = (values["sites"],)
+        if "sites" in values:
+            values["sites"] = (values["sites"],)
         return values | bound | {"fields": self.fields.fields}
+
+    def _on_choice(self) -> None:
+        self._show_unused()
+        self.changed.emit()
+
+    def _show_unused(self) -> None:
+        self.form.block(unused(self.strategy.name, self.method))
+        for name in FUSION_SETTINGS:
+            self.form.show_setting(name, fuses(self.strategy.name, self.method))
