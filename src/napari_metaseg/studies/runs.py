@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_metaseg import __version__
+from napari_metaseg.datasets.plausibility import size_notice
 from napari_metaseg.errors import InputError
 from napari_metaseg.evaluation.baselines import otsu_prediction
 from napari_metaseg.evaluation.scores import ImageScore, score_plane
@@ -88,7 +89,11 @@ class Run:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The result of a run, as its file has it; `configuration` is the training request."""
+    """The result of a run, as its file has it; `configuration` is the training request.
+
+    `warned` counts the test planes of which the plausibility check said that the objects found do
+    not fit the stated scale.
+    """
 
     study: str
     task: str
@@ -101,6 +106,7 @@ class RunRecord:
     train_seconds: float | None
     test_seconds: float
     images: tuple[ImageScore, ...]
+    warned: int | None = None
     software: str = f"napari-metaseg {__version__}"
 
 
@@ -120,7 +126,7 @@ def perform(run: Run, token: CancelToken) -> Generator[Event, None, RunRecord]:
         yield from _train(run, token)
         package = load_package(run.package)
     began = time.monotonic()
-    images = _score(run, package, token)
+    images, warned = _score(run, package, token)
     record = RunRecord(
         study=run.study.name,
         task=run.trial.task,
@@ -132,7 +138,8 @@ def perform(run: Run, token: CancelToken) -> Generator[Event, None, RunRecord]:
         parameters=None if package is None else _parameters(package),
         train_seconds=None if package is None else _train_seconds(run.package),
         test_seconds=round(time.monotonic() - began, 2),
-        images=tuple(images),
+        images=images,
+        warned=warned,
     )
     with atomic_path(run.path) as temporary:
         temporary.write_text(json.dumps(asdict(record), indent=1, allow_nan=False), "utf-8")
@@ -187,19 +194,23 @@ def _train_seconds(package: Path) -> float | None:
     return json.loads(path.read_text("utf-8"))["train_seconds"] if path.exists() else None
 
 
-def _score(run: Run, package: ModelPackage | None, token: CancelToken) -> list[ImageScore]:
+def _score(
+    run: Run, package: ModelPackage | None, token: CancelToken
+) -> tuple[tuple[ImageScore, ...], int | None]:
+    """The scores of the test planes in order, and how many were said to be implausible."""
     trial = run.trial
     if package is None:
-        return [_score_otsu(run, index) for index in range(len(trial.test))]
+        return tuple(_score_otsu(run, index) for index in range(len(trial.test))), None
     fields = run.request.fields
     conditions = told(run.arm.metadata, trial.test, trial.training, fields)
     predictor = Predictor(package, device=run.study.device, precision="fp32")
-    scores = []
+    scores, warned, sizes = [], 0, package.manifest.object_sizes
     for item, condition in zip(trial.test, conditions, strict=True):
         token.raise_if_cancelled()
         prediction = predictor.predict_plane(item.image, condition, token=token)
         scores.append(score_item(item, prediction, trial.by)[0])
-    return scores
+        warned += size_notice(prediction.labels, condition, sizes) is not None
+    return tuple(scores), warned
 
 
 def _score_otsu(run: Run, index: int) -> ImageScore:

@@ -129,6 +129,8 @@ def run_rows(records: Sequence[RunRecord]) -> Iterator[dict[str, object]]:
                 **{name: _short(_mean([getattr(m, name) for m in members])) for name in _SCORES},
                 "parameters": record.parameters,
                 "train_seconds": _short(record.train_seconds),
+                "planes_tested": len(record.images),
+                "planes_warned_of": record.warned,
             }
 
 
