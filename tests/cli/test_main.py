@@ -167,3 +167,26 @@ def test_a_folder_that_cannot_be_written_is_named(capsys, small_package, small_c
     code, _, err = metaseg(capsys, "predict", small_package, image, "--out", tmp_path / "o")
     assert code == 2
     assert "cannot write" in err
+
+
+def test_the_defaults_that_train_tells_are_those_of_a_request():
+    from napari_metaseg.cli.train import DEFAULTS
+    from napari_metaseg.training.request import TrainingRequest
+
+    told = {name: TrainingRequest.model_fields[name].default for name in DEFAULTS}
+    assert dict(DEFAULTS) == told
+
+
+def test_train_explains_every_strategy_and_method_in_short_lines(capsys, monkeypatch):
+    from napari_metaseg.conditioning.methods import METHODS
+    from napari_metaseg.packages.strategies import STRATEGIES
+
+    monkeypatch.setenv("COLUMNS", "80")
+    try:
+        main(["train", "--help"])
+    except SystemExit as leaving:
+        assert leaving.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    firsts = {line.split()[0] for line in lines if line.startswith("  ") and line.split()}
+    assert {*METHODS, *STRATEGIES} <= firsts
+    assert max(map(len, lines)) <= 100

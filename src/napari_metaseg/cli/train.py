@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -17,7 +18,7 @@ from napari_metaseg.conditioning.sites import SITE_GROUPS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.networks.config import Architecture, Fused, Generator
-from napari_metaseg.packages.strategies import STRATEGIES, StrategyInfo
+from napari_metaseg.packages.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from napari_metaseg.datasets.items import PlaneItem
@@ -36,55 +37,59 @@ Rows are split by their column 'split' (train, val, test), else by 'group' and t
   metaseg train cohort.csv --out nuclei --resume nuclei.run        go on where it stopped
 """
 
+DEFAULTS: Mapping[str, Any] = {
+    "strategy": "conditioned",
+    "method": "film",
+    "encoding": "value",
+    "width": 16,
+    "depth": 3,
+    "patch_px": 128,
+    "batch_size": 8,
+    "metadata_dropout": 0.1,
+    "record_dropout": 0.15,
+    "max_zoom": 3,
+    "max_thinning": 1,
+    "max_defocus_um": 0,
+}
+"""Those of a training request, which would take long to import for a help text; a test compares."""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "train",
+        usage="metaseg train COHORT --out OUT [options]",
         help="train a model on a cohort table",
         description=_DESCRIPTION,
+        epilog=_choices(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("cohort", type=Path, metavar="COHORT", help="the cohort table (CSV)")
     parser.add_argument("--out", type=Path, required=True, help="the model package to write")
-    length = parser.add_argument_group("how long")
-    length.add_argument("--steps", type=int, help="training steps (default: 600)")
-    length.add_argument("--minutes", type=float, help="train for so many minutes instead")
-    length.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
-    length.add_argument("--init-from", metavar="PACKAGE", help="start from this model's weights")
-    _add_method(parser.add_argument_group("how metadata is used"))
-    other = parser.add_argument_group("other")
-    other.add_argument("--seed", type=int, help="seed of split, patches and weights (default: 0)")
-    other.add_argument("--loss", choices=("bce+dice", "bce", "dice"), help="default: bce+dice")
-    other.add_argument("--channels", type=int, help="input channels of the network (default: 1)")
-    other.add_argument("--width", type=int, help="channels of the first stage (default: 16)")
-    other.add_argument("--depth", type=int, help="halvings of the image (default: 3)")
-    other.add_argument("--patch-px", type=int, help="side of a training patch (default: 128)")
-    other.add_argument("--batch-size", type=int, help="patches per step (default: 8)")
+    _add_length(parser.add_argument_group("how long"))
+    _add_use(parser.add_argument_group("how metadata is used"))
+    _add_method(parser.add_argument_group("how the network is steered"))
+    _add_variation(parser.add_argument_group("what is hidden and varied in training"))
+    _add_other(parser.add_argument_group("other"))
     add_device(parser)
     parser.set_defaults(run=run)
 
 
-def _add_method(group: argparse._ArgumentGroup) -> None:
+def _add_length(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--steps", type=int, metavar="N", help="training steps (default: 600)")
     group.add_argument(
-        "--strategy", choices=tuple(STRATEGIES), metavar="NAME", help=described(STRATEGIES.values())
+        "--minutes", type=float, metavar="M", help="train for so many minutes instead"
     )
+    group.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
+    group.add_argument("--init-from", metavar="PACKAGE", help="start from this model's weights")
+
+
+def _add_use(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--method", metavar="NAME", help=_names("steers the network", METHODS, "film")
-    )
-    group.add_argument(
-        "--sites",
-        type=words,
-        metavar="A,B",
-        help=_names("where in the network", SITE_GROUPS, "all") + ", or stage names such as enc1",
-    )
-    group.add_argument(
-        "--encoding", metavar="NAME", help=_names("how numbers enter", ENCODINGS, "value")
-    )
-    group.add_argument(
-        "--outside",
-        choices=get_args(Outside),
-        help="beyond the trained range: the nearest trained value (clamp, default), or further on",
+        "--strategy",
+        choices=tuple(STRATEGIES),
+        metavar="NAME",
+        help=f"how a model is made; see below (default: {DEFAULTS['strategy']})",
     )
     group.add_argument(
         "--fields",
@@ -105,56 +110,85 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         help="the domain that the strategy fine-tuned ends on (default: the rarest)",
     )
     group.add_argument(
-        "--architecture",
-        choices=get_args(Architecture),
-        help="unet (default), or the network of the SME paper with its own size",
+        "--encoding",
+        choices=tuple(ENCODINGS),
+        metavar="NAME",
+        help=_names("how numbers enter", ENCODINGS, DEFAULTS["encoding"]),
     )
     group.add_argument(
-        "--fuse", choices=get_args(Fused), help="what fusion changes of a filter (default: both)"
+        "--outside",
+        choices=get_args(Outside),
+        help="beyond the trained range: the nearest trained value (clamp, default), or further on",
+    )
+
+
+def _add_method(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--method", metavar="NAME", help=f"see below (default: {DEFAULTS['method']})"
+    )
+    group.add_argument(
+        "--sites",
+        type=words,
+        metavar="A,B",
+        help=_names("where in the network", SITE_GROUPS, "all") + ", or stage names such as enc1",
+    )
+    group.add_argument(
+        "--fuse",
+        choices=get_args(Fused),
+        help="fusion methods: what they change of a filter (default: both)",
     )
     group.add_argument(
         "--generator",
         choices=get_args(Generator),
-        help="what turns metadata into filters: learned with the images (default), before, never",
+        help="fusion methods: whether what writes the filters learns with the images (default), "
+        "before them, or never",
     )
-    _add_variation(group)
+    group.add_argument(
+        "--architecture",
+        choices=get_args(Architecture),
+        help="unet (default), or the network of the SME paper with its own size",
+    )
 
 
 def _add_variation(group: argparse._ArgumentGroup) -> None:
     for option, metavar, text in (
-        (
-            "--max-zoom",
-            "F",
-            "zoom training patches up to F both ways, their magnification with them "
-            "(default: 3; 1 for never)",
-        ),
-        (
-            "--max-thinning",
-            "F",
-            "take photons away up to F times, the exposure with them (default: 1, never)",
-        ),
-        (
-            "--max-defocus-um",
-            "UM",
-            "defocus up to so many um, the offset from focus with it (default: 0, never)",
-        ),
-        (
-            "--metadata-dropout",
-            "P",
-            "hide each field with this probability, so that unknown values work (default: 0.1)",
-        ),
-        (
-            "--record-dropout",
-            "P",
-            "hide all metadata of a patch with this probability (default: 0)",
-        ),
+        ("--metadata-dropout", "P", "hide each field of a patch with this probability"),
+        ("--record-dropout", "P", "hide all metadata of a patch with this probability"),
+        ("--max-zoom", "F", "zoom patches up to F both ways, their magnification with them"),
+        ("--max-thinning", "F", "take photons away up to F times, the exposure with them"),
+        ("--max-defocus-um", "UM", "defocus up to so many um, the offset from focus with it"),
     ):
+        name = option.removeprefix("--").replace("-", "_")
+        off = 0 if metavar in ("P", "UM") else 1
+        text += f" (default: {DEFAULTS[name]:g}; {off} for never)"
         group.add_argument(option, type=float, metavar=metavar, help=text)
 
 
-def described(infos: Iterable[StrategyInfo]) -> str:
-    """Each strategy with its sentence, for a help text."""
-    return "how a model is made. " + " ".join(f"{i.name}: {i.sentence}" for i in infos)
+def _add_other(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--loss", choices=("bce+dice", "bce", "dice"), help="default: bce+dice")
+    for option, text in (
+        ("--seed", "seed of split, patches and weights (default: 0)"),
+        ("--channels", "input channels of the network (default: 1)"),
+        ("--width", f"channels of the first stage (default: {DEFAULTS['width']})"),
+        ("--depth", f"halvings of the image (default: {DEFAULTS['depth']})"),
+        ("--patch-px", f"side of a training patch (default: {DEFAULTS['patch_px']})"),
+        ("--batch-size", f"patches per step (default: {DEFAULTS['batch_size']})"),
+    ):
+        group.add_argument(option, type=int, metavar="N", help=text)
+
+
+def _choices() -> str:
+    """Strategies and methods with their sentences, one a line, for the end of the help text."""
+    methods = [(method.name, method.sentence) for method in METHODS.values()]
+    strategies = [(info.name, info.sentence) for info in STRATEGIES.values()]
+    return f"strategies:\n{_listed(strategies)}\n\nmethods:\n{_listed(methods)}"
+
+
+def _listed(rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(
+        textwrap.fill(sentence, 80, initial_indent=f"  {name:<22}", subsequent_indent=" " * 24)
+        for name, sentence in rows
+    )
 
 
 def _names(what: str, choices: Iterable[str], default: str) -> str:

@@ -128,7 +128,7 @@ _FUSIONS = (
     ),
     _fusion(
         "matrix-eigen",
-        "kernel as a matrix, three directions",
+        "kernel in stretches",
         "As the matrix form, with three stretches that metadata values set: very few numbers.",
     ),
 )

@@ -40,6 +40,8 @@ class Choice:
 
 
 Setting = Number | Choice
+_TITLE_PX = 64
+"""Choices begin below each other, as the lines above the form do."""
 
 
 class SettingsForm(QWidget):
@@ -55,6 +57,7 @@ class SettingsForm(QWidget):
         layout.setContentsMargins(6, 0, 0, 0)
         layout.setSpacing(10)
         for title, settings in parts.items():
+            layout.addSpacing(6)
             layout.addWidget(label(title, "section"))
             for setting in settings:
                 layout.addWidget(self._add(setting))
@@ -103,7 +106,10 @@ class _Editor(QWidget):
         self.reason = ""
         self._sentence = label("", "muted", wrap=True)
         self._input = box
-        line = row(label(title), *([] if stretch else [1]), box)
+        name = label(title)
+        if stretch:
+            name.setMinimumWidth(_TITLE_PX)
+        line = row(name, *([] if stretch else [1]), box)
         line.setStretch(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
