@@ -84,6 +84,10 @@ def advanced(demo: Demo) -> None:
     """The Train widget with its advanced settings."""
     demo.bring("Train")
     demo.train.findChildren(Section)[0].toggle.setChecked(True)
+    pump(0.5)
+    form, area = demo.train.advanced.form, demo.train.findChildren(QScrollArea)[0]
+    top = form.mapTo(area.widget(), form.rect().topLeft()).y()
+    area.verticalScrollBar().setValue(top)
     shoot(demo.viewer, "advanced")
 
 
