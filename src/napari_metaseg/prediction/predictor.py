@@ -89,16 +89,23 @@ class Predictor:
             *manifest.metadata_schema.notices(condition),
             *member_notices(manifest, condition),
             *canonical_notices(manifest.canonical, condition),
-            *self._size_notices(image),
+            *self._size_notices(self._shape_seen(image, condition)),
         )
         return tuple(dict.fromkeys(found))
 
-    def _size_notices(self, image: NDArray[np.generic]) -> tuple[str, ...]:
-        """What is approximate about a plane of this size."""
-        method = METHODS[self.package.manifest.network.method]
-        if not method.reads_image or max(image.shape[-2:]) <= LARGEST_WHOLE_PX:
+    def _size_notices(self, shape: tuple[int, int]) -> tuple[str, ...]:
+        """What is approximate about a plane that the networks see at this (Y, X) shape."""
+        config = self.package.manifest.network
+        thins = config.needs_plane and config.tiles_exactly
+        if not thins or max(shape) <= LARGEST_WHOLE_PX:
             return ()
-        return (f"{method.label} took its averages from a part of this large image",)
+        label = METHODS[config.method].label
+        return (f"{label} took its averages from a part of this large image",)
+
+    def _shape_seen(self, image: NDArray[np.generic], condition: Condition) -> tuple[int, int]:
+        """The (Y, X) shape at which the networks see the plane."""
+        factor = canonical_factor(self.package.manifest.canonical, condition)
+        return scaled_shape((image.shape[-2], image.shape[-1]), factor)
 
     def probability(
         self,
@@ -112,9 +119,7 @@ class Predictor:
         self._check_channels(image)
         check_finite(image.astype(np.float32, copy=False))
         manifest = self.package.manifest
-        shape = (image.shape[-2], image.shape[-1])
-        factor = canonical_factor(manifest.canonical, condition)
-        plane = normalise(resize_image(image, scaled_shape(shape, factor)))
+        plane = normalise(resize_image(image, self._shape_seen(image, condition)))
         vector = manifest.metadata_schema.encode(condition)
         weights = self._weights(condition)
         total = np.zeros((manifest.network.out_channels, *plane.shape[-2:]), np.float32)
@@ -124,7 +129,7 @@ class Predictor:
             total += np.float32(weight) * runner.probability(
                 plane, vector, token=token, on_tile=counted
             )
-        return resize_image(total, shape)
+        return resize_image(total, (image.shape[-2], image.shape[-1]))
 
     def _weights(self, condition: Condition) -> dict[str, float]:
         """What each network counts; one that is alone, in training for instance, counts alone."""

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.networks.config import NetworkConfig
@@ -70,9 +69,8 @@ class NetworkRunner:
         """Whether one pass over the whole plane is exact where tiles are not, or cheaper."""
         if not self.config.tiles_exactly:
             return True
-        reads_image = METHODS[self.config.method].reads_image
         fits = max(plane.shape[-2:]) <= LARGEST_WHOLE_PX
-        return reads_image and fits and self.dtype == torch.float32
+        return self.config.needs_plane and fits and self.dtype == torch.float32
 
     def _in_one_piece(
         self, plane: NDArray[np.float32], vector: NDArray[np.float32], token: CancelToken | None
@@ -155,7 +153,7 @@ class NetworkRunner:
 
     def _for(self, vector: NDArray[np.float32], plane: NDArray[np.float32]) -> nn.Module:
         """The plain network for this metadata, from the cache where nothing else matters."""
-        reads_image = METHODS[self.config.method].reads_image
+        reads_image = self.config.needs_plane
         key = vector.tobytes()
         if not reads_image and key in self._folded:
             self._folded.move_to_end(key)
