@@ -80,6 +80,15 @@ def test_objects_that_are_told_apart_by_gaps_alone_count_one_each(items):
     assert measure_sizes(items({}, kind="sparse")).objects == 27
 
 
+def test_strokes_within_objects_do_not_pass_for_objects(make_item):
+    strokes = np.where(squares(8) > 0, 2, 0)
+    strokes[100:] = 1
+    item = make_item(
+        target=convert_labels(strokes, "sparse"), image=np.zeros((1, 124, 124), np.float32)
+    )
+    assert measure_sizes([item]) is None
+
+
 def test_too_little_to_judge_says_nothing(items, make_item):
     sizes = measure_sizes(items({"pixel_size_um": 0.5}))
     assert size_notice(squares(5, count=4), {"pixel_size_um": 0.5}, sizes) is None

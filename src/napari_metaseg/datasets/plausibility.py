@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.datasets.items import PlaneItem
+from napari_metaseg.datasets.labels import LabelTarget
 
 Unit = Literal["µm", "µm at 1x", "px"]
 
@@ -46,11 +47,11 @@ class ObjectSizes(BaseModel):
 def measure_sizes(items: Sequence[PlaneItem]) -> ObjectSizes | None:
     """The sizes of the annotated objects of all items, in the best unit that all of them allow.
 
-    Objects that touch the edge of their plane are left out. None where there are fewer than
-    `LEAST_OBJECTS`.
+    Objects that touch the edge of their plane, or pixels that nobody annotated, are left out. None
+    where there are fewer than `LEAST_OBJECTS`.
     """
-    annotated = [(_objects_of(item), item.condition) for item in items if item.target is not None]
-    measured = [(_diameters_px(labels), condition) for labels, condition in annotated]
+    targets = [(item.target, item.condition) for item in items if item.target is not None]
+    measured = [(_diameters_px(_objects_of(target)), condition) for target, condition in targets]
     measured = [(widths, condition) for widths, condition in measured if widths.size]
     unit = _common_unit([condition for _, condition in measured])
     sizes = [widths * (_scale(condition, unit) or 1.0) for widths, condition in measured]
@@ -100,14 +101,17 @@ def _sentence(found: float, sizes: ObjectSizes) -> str:
     )
 
 
-def _objects_of(item: PlaneItem) -> NDArray[np.int32]:
-    """One number per object; where the annotation tells none apart, connected pixels are one."""
-    if item.target is None:
-        return np.zeros(item.image.shape[-2:], np.int32)
-    if item.target.instances is not None:
-        return item.target.instances
-    annotated = item.target.valid & (item.target.classes > 0)
-    return np.asarray(ndimage.label(annotated)[0], np.int32)
+def _objects_of(target: LabelTarget) -> NDArray[np.int32]:
+    """One number per object; where the annotation tells none apart, connected pixels are one.
+
+    A piece next to pixels that nobody annotated may be a stroke within an object: it says nothing
+    of the object's size and is left out.
+    """
+    if target.instances is not None:
+        return target.instances
+    pieces = np.asarray(ndimage.label(target.valid & (target.classes > 0))[0], np.int32)
+    open_ended = np.unique(pieces[ndimage.binary_dilation(~target.valid)])
+    return np.where(np.isin(pieces, open_ended), np.int32(0), pieces)
 
 
 def _diameters_px(labels: NDArray[np.int32]) -> NDArray[np.float64]:

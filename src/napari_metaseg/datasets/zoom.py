@@ -29,9 +29,9 @@ Trained = Mapping[str, Range]
 
 ANYWHERE: Trained = {}
 _SCALES = {"magnification": 1, "pixel_size_um": -1}
+"""The power of the zoom by which each field changes."""
 SCALE_FIELDS = frozenset(_SCALES)
 """The condition fields that a zoom changes."""
-"""The power of the zoom by which each field changes."""
 _ONE_SCALE = 1.01
 _LABEL_BLUR_PX = 0.5
 """Breaks ties between pixels half in an object by what surrounds them."""
