@@ -128,6 +128,8 @@ def test_what_has_no_say_is_off_with_a_reason_and_is_not_asked_for(train):
     form.set_value("method", "early")
     assert "place of its own" in form.reason("sites")
     assert "sites" not in train.advanced.values(1.0)
+    form.set_value("method", "none")
+    assert "reads no metadata" in form.reason("max_zoom")
     form.set_value("strategy", "general")
     assert "plain networks" in form.reason("method")
     left_out = {"method", "sites", "encoding", "metadata_dropout", "record_dropout", "max_zoom"}

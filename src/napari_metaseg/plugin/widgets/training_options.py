@@ -242,6 +242,9 @@ SECTIONS: Mapping[str, tuple[Setting, ...]] = {
 SETTINGS: tuple[Setting, ...] = tuple(s for part in SECTIONS.values() for s in part)
 
 
+_HIDING = ("metadata_dropout", "record_dropout")
+
+
 def unused(strategy: str, method: str) -> Mapping[str, str]:
     """The settings that have no say with this strategy and method, each with the reason."""
     sees, reads = STRATEGIES[strategy].sees_metadata, METHODS[method].reads_metadata
@@ -251,7 +254,7 @@ def unused(strategy: str, method: str) -> Mapping[str, str]:
         found = dict.fromkeys(("method", "sites", "encoding", *_HIDING), plain)
     elif not reads:
         without = "Not used: this method reads no metadata."
-        found = dict.fromkeys(("encoding", *_HIDING), without)
+        found = dict.fromkeys(("encoding", "max_zoom", *_HIDING), without)
         if method == "none":
             found["sites"] = without
     elif not METHODS[method].places:
@@ -261,7 +264,6 @@ def unused(strategy: str, method: str) -> Mapping[str, str]:
     return found
 
 
-_HIDING = ("metadata_dropout", "record_dropout")
 FUSION_SETTINGS = ("fuse", "generator")
 """Settings that only parameter fusion has."""
 
