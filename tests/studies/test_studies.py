@@ -178,8 +178,8 @@ def test_arms_are_compared_with_further_ones_on_the_same_runs(tiny, tmp_path):
     film, general, withheld = FILM.name, GENERAL.name, FILM_WITHHELD.name
     assert pairs == {(film, general), (withheld, general), (general, film), (withheld, film)}
     text = result.report.read_text("utf-8")
-    assert f"Against {general}, on" in text
-    assert f"Against {film}, on" in text
+    assert f"### Every arm against {general}" in text
+    assert f"Against {film} (" in text
 
 
 def test_every_study_is_listed_with_its_question(capsys):

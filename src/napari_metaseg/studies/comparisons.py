@@ -1,4 +1,4 @@
-"""Each arm against the trial's baseline, on the same images: difference, interval, test, words."""
+"""Each arm against the trial's baseline, on the same images: difference, interval, test."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from napari_metaseg.evaluation.paired import holm, paired_test
 from napari_metaseg.studies.table import MEAN_OF_DOMAINS, ArmResult, ordered_labels
 
 SIGNIFICANT = 0.05
+LEAST_GROUPS = 6
+"""With fewer, no sign-flip test can fall below 5 %: the smallest p of five groups is 2/2^5."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Comparison:
     """The Dice of an arm minus that of the baseline, on paired images averaged over seeds.
 
     `low`, `high` are the 95 % bootstrap interval over groups; `p` the sign-flip test's
-    (evaluation/paired.py) and `p_holm` the same corrected for all tests of the trial. `seeds` are
-    the seeds both have, `seed_differences` the mean difference of each.
+    (evaluation/paired.py) and `p_holm` the same corrected as `compare` says. `seed_differences` has
+    the mean difference of every seed that both have.
     """
 
     task: str
@@ -40,6 +42,16 @@ class Comparison:
     def shown(self) -> bool:
         """Whether a difference is shown at 5 %, corrected."""
         return self.p_holm is not None and self.p_holm < SIGNIFICANT
+
+    @property
+    def testable(self) -> bool:
+        """Whether there are enough groups for any difference to be shown."""
+        return self.groups >= LEAST_GROUPS
+
+    @property
+    def agreeing(self) -> int:
+        """How many seeds differ in the direction of the mean."""
+        return sum(d * self.difference > 0 for d in self.seed_differences)
 
     @property
     def points(self) -> str:
@@ -68,50 +80,39 @@ class Comparison:
         }
 
 
-def verdict(comparison: Comparison) -> str:
-    """The comparison in plain words."""
-    size = f"{100 * abs(comparison.difference):.1f}"
-    between = ""
-    if comparison.low is not None and comparison.high is not None:
-        ends = sorted((comparison.low, comparison.high), key=lambda v: v * comparison.difference)
-        sign = -1 if comparison.difference < 0 else 1
-        between = f" ({100 * sign * ends[0]:.1f} to {100 * sign * ends[1]:.1f})"
-    if comparison.p_holm is None:
-        return f"not tested, too few groups: {comparison.points} points"
-    if not comparison.shown:
-        p = f"p = {comparison.p_holm:.2g} after Holm"
-        return f"no difference shown: {comparison.points} points, {p}"
-    word = "better" if comparison.difference > 0 else "worse"
-    return f"{word} by {size} points{between}, {_p_text(comparison.p_holm)} after Holm"
-
-
-def _p_text(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-
-
 def compare(results: Sequence[ArmResult], baseline: str) -> list[Comparison]:
     """Every arm of a trial against its baseline, per domain and over the mean of domains.
 
-    Holm's correction is over all of them. Empty where the baseline has no run.
+    Holm's correction is over all arms, in two families: the means of domains, which answer the
+    study's question, and the single domains, which say where. Empty where the baseline has no run;
+    an arm that shares no seed with it is not compared.
     """
     base = next((r for r in results if r.arm.name == baseline), None)
     if base is None:
         return []
-    found = [c for r in results if r is not base for c in _against(r, base)]
-    adjusted = holm([c.p for c in found])
-    return [replace(c, p_holm=p) for c, p in zip(found, adjusted, strict=True)]
+    return _corrected([c for r in results if r is not base for c in _against(r, base)])
+
+
+def _corrected(found: list[Comparison]) -> list[Comparison]:
+    adjusted: dict[int, float | None] = {}
+    for overall in (True, False):
+        family = [i for i, c in enumerate(found) if (c.label == MEAN_OF_DOMAINS) == overall]
+        adjusted.update(zip(family, holm([found[i].p for i in family]), strict=True))
+    return [replace(c, p_holm=adjusted[i]) for i, c in enumerate(found)]
 
 
 def _against(result: ArmResult, base: ArmResult) -> list[Comparison]:
+    pair = _paired_runs(result, base)
+    if pair is None:
+        return []
     labels = ordered_labels(base.images)
     wanted = [*labels, MEAN_OF_DOMAINS] if len(labels) > 1 else labels
-    compared = (_comparison(result, base, label) for label in wanted)
+    compared = (_comparison(*pair, label) for label in wanted)
     return [c for c in compared if c is not None]
 
 
 def _comparison(result: ArmResult, base: ArmResult, label: str) -> Comparison | None:
-    own, other = _paired_runs(result, base)
-    differences = _differences(own, other)
+    differences = _differences(result, base)
     every_label, every_group = base.labels, base.groups
     chosen = [
         i
@@ -133,7 +134,7 @@ def _comparison(result: ArmResult, base: ArmResult, label: str) -> Comparison | 
         label=label,
         n=len(chosen),
         groups=test.groups,
-        seed_differences=_per_seed(own, other, chosen, weights),
+        seed_differences=_per_seed(result, base, chosen, weights),
         difference=test.difference,
         low=low,
         high=high,
@@ -149,12 +150,12 @@ def _interval(
     return bootstrap_interval(values, groups)
 
 
-def _paired_runs(result: ArmResult, base: ArmResult) -> tuple[ArmResult, ArmResult]:
+def _paired_runs(result: ArmResult, base: ArmResult) -> tuple[ArmResult, ArmResult] | None:
     """Both with the seeds that both have; a threshold has one, which stands for all."""
-    shared = {r.seed for r in result.runs} & {r.seed for r in base.runs}
-    if result.arm.otsu or base.arm.otsu or not shared:
+    if result.arm.otsu or base.arm.otsu:
         return result, base
-    return _of_seeds(result, shared), _of_seeds(base, shared)
+    shared = {r.seed for r in result.runs} & {r.seed for r in base.runs}
+    return (_of_seeds(result, shared), _of_seeds(base, shared)) if shared else None
 
 
 def _of_seeds(result: ArmResult, seeds: set[int]) -> ArmResult:

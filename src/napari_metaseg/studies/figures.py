@@ -33,12 +33,13 @@ _DPI = 140
 
 
 def draw(result: TrialResult) -> dict[str, bytes]:
-    """Every figure that suits a trial, by kind: "domains", "magnification", "cost"."""
+    """Every figure that suits a trial, the main one first: "magnification", "domains", "cost"."""
     if not result.rows:
         return {}
-    figures = {"domains": domains_png(result)}
+    figures = {}
     if len(trained_and_tested(result)) > 1:
         figures["magnification"] = magnification_png(result)
+    figures["domains"] = domains_png(result)
     if len({arm.parameters for arm in result.arms if arm.parameters}) > 1:
         figures["cost"] = cost_png(result)
     return figures
@@ -97,7 +98,8 @@ def trained_and_tested(result: TrialResult) -> dict[float, bool]:
 def magnification_png(result: TrialResult) -> bytes:
     """Dice against magnification, a line an arm (the baseline and the best nine at most).
 
-    Filled marks are trained magnifications, hollow ones and the grey bands are unseen.
+    Filled marks are trained magnifications, hollow ones and the grey bands are unseen. An arm with
+    training planes of its own (an oracle) is drawn where it was trained alone.
     """
     from matplotlib.figure import Figure
 
@@ -108,7 +110,10 @@ def magnification_png(result: TrialResult) -> bytes:
         axes.axvspan(magnification / 1.09, magnification * 1.09, color="#eceff2", zorder=0)
     for number, name in enumerate(_chosen(result)):
         rows = [row for row in result.rows if row.arm == name and row.domain]
-        _line(axes, number, name, rows, known)
+        own = oracle_magnifications(result, name)
+        if own:
+            rows = [row for row in rows if _number(row.domain["magnification"]) in own]
+        _line(axes, number, name, rows, known | dict.fromkeys(own, True))
     axes.set_xscale("log", base=2)
     ticks = [f"{m:g}x" + ("" if trained else "\nunseen") for m, trained in known.items()]
     axes.set_xticks(list(known), ticks)
@@ -123,14 +128,23 @@ def magnification_png(result: TrialResult) -> bytes:
     return _png(figure)
 
 
+def oracle_magnifications(result: TrialResult, name: str) -> frozenset[float]:
+    """What an arm with training planes of its own was trained on; empty for the others."""
+    cohort = next(arm.cohort for arm in result.trial.arms if arm.name == name)
+    planes = result.trial.other_training.get(cohort, ())
+    found = (_number(item.condition.get("magnification")) for item in planes)
+    return frozenset(m for m in found if m is not None)
+
+
 def _chosen(result: TrialResult) -> list[str]:
-    """The arms to draw as lines, in the study's order."""
+    """The arms to draw as lines, in the study's order: baseline and oracles, then the highest."""
     names = [arm.arm.name for arm in result.arms]
     if len(names) <= _MOST_LINES:
         return names
     mean = {row.arm: row.dice or 0.0 for row in result.rows if row.label == MEAN_OF_DOMAINS}
-    others = sorted((n for n in names if n != result.trial.baseline_name), key=lambda n: -mean[n])
-    kept = {result.trial.baseline_name, *others[: _MOST_LINES - 1]}
+    first = {arm.name for arm in result.trial.arms if arm.cohort} | {result.trial.baseline_name}
+    ranked = sorted(names, key=lambda n: (n not in first, -mean[n]))
+    kept = set(ranked[:_MOST_LINES])
     return [name for name in names if name in kept]
 
 
@@ -189,12 +203,15 @@ def _scatter(
         value = getattr(row, name)
         if value and row.dice is not None:
             points.setdefault((value, row.dice), []).append(row)
-    for place, members in points.items():
+    for number, (place, members) in enumerate(sorted(points.items(), key=lambda p: p[0][1])):
         own = any(row.arm == baseline for row in members)
         colour, mark = (_BASE, "D") if own else (_OWN, "o")
         axes.plot(*([v] for v in place), mark, color=colour, ms=5, zorder=3)
         text = ", ".join(str(numbers[row.arm]) for row in members)
-        axes.annotate(text, place, (4, 3), fontsize=8, color=_INK, textcoords="offset points")
+        side, align = ((5, -3), "left") if number % 2 else ((-5, -3), "right")
+        axes.annotate(
+            text, place, side, fontsize=8, color=_INK, textcoords="offset points", ha=align
+        )  # to either side in turn, so that neighbours do not cover each other
     _plain_axis(axes, [value for value, _ in points])
 
 

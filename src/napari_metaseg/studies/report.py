@@ -15,38 +15,61 @@ from napari_metaseg.evaluation.domains import label_of
 from napari_metaseg.files import atomic_path
 from napari_metaseg.prediction.score import domain_of
 from napari_metaseg.studies.collect import TrialResult
-from napari_metaseg.studies.comparisons import Comparison, verdict
+from napari_metaseg.studies.comparisons import Comparison
 from napari_metaseg.studies.figures import draw
 from napari_metaseg.studies.runs import plain_name
 from napari_metaseg.studies.study import StudyRequest
 from napari_metaseg.studies.table import Row, run_rows
+from napari_metaseg.studies.words import Line, against, answer, judged_at, lines
 
 _CAPTIONS = {
-    "domains": "Dice of every arm in every domain: the mean with its 95 % interval; short strokes "
-    "are single seeds, the dashed line is the baseline (orange).",
-    "magnification": "Dice against magnification. Filled marks: trained on; hollow marks on grey: "
-    "never seen in training. With many arms, the baseline and the best nine.",
-    "cost": "Mean Dice against the number of parameters and the time of one training.",
+    "magnification": "Dice at every magnification, with 95 % intervals. Filled marks: trained on; "
+    "hollow marks on grey: never seen in training. An arm trained for one magnification stands "
+    "there alone. With many arms, the baseline and those of the highest mean.",
+    "domains": "Dice in every domain and over all: the mean with its 95 % interval; short strokes "
+    "are the networks of single seeds, the dashed line is the baseline (orange).",
+    "cost": "Mean Dice against the number of parameters and the time of one training. Times are "
+    "of the machine and what else ran on it.",
 }
 METHOD = (
-    "Scores are means over images of the mean over seeds. Intervals (95 %) draw whole groups of "
-    "images with replacement (4000 times); they and the tests say what other images of the same "
-    "kind would show of these trained networks, and the spread over seeds stands beside them. "
+    "An arm is one way to segment, trained from the start once a seed. Dice says how well the "
+    "segmented area fits the true one, from 0 to 1; a point is a hundredth of it. Scores are means "
+    "over images of the mean over seeds; a mean of domains counts every domain alike. "
+    "Intervals (95 %) draw whole groups of images (all images of one specimen) with replacement, "
+    "4000 times; they are not corrected for the number of comparisons. "
     "Each arm is compared with the baseline on the same images by a two-sided sign-flip "
     "permutation test that flips whole groups (all patterns up to 16 groups, else 20,000 drawn "
-    "ones), corrected after Holm over all comparisons of the task with that baseline. A point "
-    "is a hundredth of Dice."
+    "ones). p is corrected after Holm over all arms, for the means of domains and for the single "
+    "domains apart. Intervals and tests say what other images of the same kind would show of these "
+    "very networks; whether networks trained anew would agree is seen from the seeds alone. "
+    "'No difference shown' is not 'no difference': the interval says how large it may be."
 )
 
 
 @dataclass(frozen=True)
 class Part:
-    """One trial: its results, what to say against each baseline, and its pictures by name."""
+    """One trial: its results, what to say of them, and its pictures by name, the main one first.
+
+    `lines` are against the main baseline; `further` has, for every other one, its name, where it is
+    judged, and its verdicts.
+    """
 
     result: TrialResult
     counts: str
-    verdicts: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    answer: Sequence[str]
+    lines: Sequence[Line]
+    further: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]
     pictures: Mapping[str, tuple[bytes, str]]
+
+    @property
+    def first_picture(self) -> list[tuple[str, tuple[bytes, str]]]:
+        """The main picture (its name, PNG and caption), if there is any."""
+        return list(self.pictures.items())[:1]
+
+    @property
+    def more_pictures(self) -> list[tuple[str, tuple[bytes, str]]]:
+        """The pictures after the main one."""
+        return list(self.pictures.items())[1:]
 
     @property
     def labels(self) -> list[str]:
@@ -102,9 +125,16 @@ def write_study(
 def _part(result: TrialResult) -> Part:
     task = plain_name(result.trial.task)
     pictures = {f"{kind}_{task}.png": (png, _CAPTIONS[kind]) for kind, png in draw(result).items()}
-    against = dict.fromkeys((result.trial.baseline_name, *result.trial.also_against))
-    verdicts = [(name, _verdicts(result, name)) for name in against]
-    return Part(result, _counts(result), verdicts, pictures)
+    baseline = result.trial.baseline_name
+    others = [name for name in dict.fromkeys(result.trial.also_against) if name != baseline]
+    return Part(
+        result=result,
+        counts=_counts(result),
+        answer=answer(result),
+        lines=lines(result, baseline),
+        further=[(n, judged_at(result, n), against(result, n)) for n in others],
+        pictures=pictures,
+    )
 
 
 def _counts(result: TrialResult) -> str:
@@ -121,25 +151,6 @@ def _counts(result: TrialResult) -> str:
         listed = ", ".join(f"{label}: {n}" for label, n in counted.items())
         texts.append(f"{name} {len(items)} ({listed})" if listed else f"{name} {len(items)}")
     return "; ".join(texts)
-
-
-def _verdicts(result: TrialResult, baseline: str) -> list[tuple[str, str]]:
-    """A line an arm: over all domains first, then where it is shown better or worse."""
-    lines = []
-    for arm in result.arms:
-        compared = (c for c in result.comparisons if c.baseline == baseline)
-        own = [c for c in compared if c.arm == arm.arm.name]
-        if not own:
-            continue
-        overall, single = own[-1], own[:-1]
-        text = f"{overall.label}: {verdict(overall)}"
-        shown = [f"{c.label}: {verdict(c)}" for c in single if c.shown]
-        if shown:
-            text += ". " + "; ".join(shown)
-        elif single:
-            text += ". No difference shown in any single domain"
-        lines.append((arm.arm.name, text + "."))
-    return lines
 
 
 def _said(request: StudyRequest, results: Sequence[TrialResult]) -> list[str]:
