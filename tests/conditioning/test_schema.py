@@ -135,7 +135,7 @@ def test_a_continuous_training_range_gives_no_notice_inside_it():
 @pytest.mark.parametrize("encoding", [e for e in ENCODINGS if e != "one-hot"])
 def test_a_range_widened_by_zooming_reaches_further_and_says_so(encoding):
     fitted = MetadataSchema.fit(TRAINING, ["magnification"], encoding=encoding)
-    wide = fitted.widened({"magnification"}, 2.0)
+    wide = fitted.covering("magnification", 2.5, 80.0)
     at = [wide.encode({"magnification": m}).tolist() for m in (40.0, 80.0, 160.0)]
     assert at[0] != at[1]
     assert at[1] == at[2]
@@ -149,7 +149,7 @@ def test_one_hot_keeps_the_trained_levels_when_zooming_widens_the_range():
     fitted = MetadataSchema.fit(
         TRAINING, ["magnification"], encoding="one-hot", outside="extrapolate"
     )
-    for schema in (fitted, fitted.widened({"magnification"}, 2.0)):
+    for schema in (fitted, fitted.covering("magnification", 2.5, 80.0)):
         assert schema.size == 5
         codes = [schema.encode({"magnification": m}).tolist() for m in (5, 7, 14, 15, 63, 500)]
         assert [code.index(1) for code in codes] == [0, 0, 1, 2, 3, 3]
@@ -189,7 +189,8 @@ def test_log2_leaves_what_has_a_sign_or_a_zero_as_it_is():
 
 def test_a_linear_range_widened_unevenly_is_still_minus_one_to_one():
     rows = [{"magnification": 10.0}, {"magnification": 40.0}]
-    wide = MetadataSchema.fit(rows, ["magnification"], "normalised").widened({"magnification"}, 2.0)
+    fitted = MetadataSchema.fit(rows, ["magnification"], "normalised")
+    wide = fitted.covering("magnification", 5.0, 80.0)
     ends = [float(wide.encode({"magnification": m})[0]) for m in (5.0, 80.0)]
     assert ends == pytest.approx([-1, 1])
 

@@ -15,6 +15,7 @@ from napari_metaseg.packages.package import (
     save_package,
 )
 from napari_metaseg.packages.stored import read_manifest
+from napari_metaseg.prediction.predictor import Predictor
 
 
 @pytest.fixture
@@ -179,3 +180,23 @@ def test_a_package_of_version_1_reads_as_one_of_this_version(tmp_path):
     assert (manifest.canonical, manifest.object_sizes) == (None, None)
     assert manifest.field_names == ("magnification",)
     assert manifest.metadata_schema.encode({"magnification": 20.0})[-1] == 1
+
+
+NEW_IN_VERSION_2 = ("domain_schema", "canonical", "object_sizes")
+NEW_IN_ITS_NETWORK = ("architecture", "fuse", "generator", "head_columns")
+
+
+def test_a_package_of_version_1_predicts_as_before(package):
+    file = package / "package.json"
+    told = json.loads(file.read_text())
+    told["format_version"] = 1
+    told["members"] = [{n: m[n] for n in ("name", "sha256")} for m in told["members"]]
+    for owner, names in ((told, NEW_IN_VERSION_2), (told["network"], NEW_IN_ITS_NETWORK)):
+        for name in names:
+            del owner[name]
+    file.write_text(json.dumps(told))
+    sample = load_sample(package)
+    predictor = Predictor(load_package(package), device="cpu", precision="fp32")
+    assert np.allclose(
+        predictor.probability(sample.image, sample.condition), sample.probability, atol=1e-6
+    )

@@ -95,15 +95,6 @@ class FieldEncoding(BaseModel):
         """The transformed number, scaled so that the trained range is [-1, 1]."""
         return (transformed(self.name, value, self.transform) - self.centre) / self.scale
 
-    def widened(self, factor: float) -> FieldEncoding:
-        """The field with its trained range stretched by `factor` (at least 1) both ways.
-
-        For magnifications and pixel sizes, which zooming the training images changes.
-        """
-        if self.trained_min is None or self.trained_max is None:
-            return self
-        return self.covering(self.trained_min / factor, self.trained_max * factor)
-
     def covering(self, low: float, high: float) -> FieldEncoding:
         """The field with a trained range that reaches from `low` to `high`, if it did not before.
 

@@ -6,7 +6,7 @@ model package.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -40,8 +40,8 @@ class MetadataSchema(BaseModel):
 
         `outside` chooses what a number beyond the trained range does: "clamp" uses the nearest
         trained value, "extrapolate" goes on along the encoding (but one-hot, which always uses the
-        nearest trained value). Raises `InputError` for a field
-        that no condition states and for a value that does not fit its field.
+        nearest trained value). Raises `InputError` for a field that no condition states and for a
+        value that does not fit its field.
         """
         known = stated_values(conditions)
         for name in fields:
@@ -54,16 +54,11 @@ class MetadataSchema(BaseModel):
         fitted = (fit_field(name, known[name], encoding, outside) for name in fields)
         return cls(fields=tuple(fitted))
 
-    def widened(self, names: Container[str], factor: float) -> MetadataSchema:
-        """The schema with the trained range of the fields `names` stretched by `factor` both ways.
+    def covering(self, name: str, low: float, high: float) -> MetadataSchema:
+        """The schema whose number field `name` covers `low` to `high` in training.
 
         For an augmentation that showed the network values beyond those of the images.
         """
-        fields = (f.widened(factor) if f.name in names else f for f in self.fields)
-        return MetadataSchema(fields=tuple(fields))
-
-    def covering(self, name: str, low: float, high: float) -> MetadataSchema:
-        """The schema whose number field `name` covers `low` to `high` in training."""
         fields = (f.covering(low, high) if f.name == name else f for f in self.fields)
         return MetadataSchema(fields=tuple(fields))
 

@@ -62,8 +62,8 @@ def save_package(
     """Write a package folder; it appears whole or not at all, and replaces an older one.
 
     The members of `manifest` are those of `networks`, in their order; what it says of a member of
-    that name is kept. Raises `InputError` where `folder` is
-    something else than a package, so that nothing else is ever replaced.
+    that name is kept. Raises `InputError` where `folder` is something else than a package, so that
+    nothing else is ever replaced.
     """
     if folder.exists() and not is_package(folder):
         raise InputError(
@@ -71,28 +71,40 @@ def save_package(
             way_out="Choose a new name, or move that away",
         )
     with atomic_folder(folder) as new:
-        (new / "weights").mkdir()
-        (new / "sample").mkdir()
-        told = {member.name: member for member in manifest.members}
-        members = []
-        for name, network in networks.items():
-            file = new / "weights" / f"{name}.safetensors"
-            state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-            save_file(state, file)
-            member = told.get(name) or Member(name=name)
-            members.append(member.model_copy(update={"sha256": _sha256(file)}))
-        manifest = manifest.model_copy(update={"members": tuple(members)})
+        members = _write_weights(new, manifest, networks)
+        manifest = manifest.model_copy(update={"members": members})
         text = manifest.model_dump_json(indent=1, by_alias=True)
         (new / MANIFEST).write_text(text, encoding="utf-8")
         (new / _CARD).write_text(model_card(manifest), encoding="utf-8")
-        arrays = {"image": sample.image, "probability": sample.probability}
-        save_arrays(
-            {k: np.ascontiguousarray(v) for k, v in arrays.items()},
-            new / "sample" / "sample.safetensors",
-        )
-        (new / "sample" / "metadata.json").write_text(
-            json.dumps(dict(sample.condition), indent=1, allow_nan=False), encoding="utf-8"
-        )
+        _write_sample(new, sample)
+
+
+def _write_weights(
+    folder: Path, manifest: PackageManifest, networks: Mapping[str, ConditionedUNet]
+) -> tuple[Member, ...]:
+    """Write every network; the members as the manifest tells them, with their checksums."""
+    (folder / "weights").mkdir()
+    told = {member.name: member for member in manifest.members}
+    members = []
+    for name, network in networks.items():
+        file = folder / "weights" / f"{name}.safetensors"
+        state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+        save_file(state, file)
+        member = told.get(name) or Member(name=name)
+        members.append(member.model_copy(update={"sha256": _sha256(file)}))
+    return tuple(members)
+
+
+def _write_sample(folder: Path, sample: Sample) -> None:
+    (folder / "sample").mkdir()
+    arrays = {"image": sample.image, "probability": sample.probability}
+    save_arrays(
+        {k: np.ascontiguousarray(v) for k, v in arrays.items()},
+        folder / "sample" / "sample.safetensors",
+    )
+    (folder / "sample" / "metadata.json").write_text(
+        json.dumps(dict(sample.condition), indent=1, allow_nan=False), encoding="utf-8"
+    )
 
 
 def load_package(package: str | Path) -> ModelPackage:
