@@ -59,6 +59,19 @@ def test_without_varying_metadata_a_plain_network_is_trained_and_said(small_item
     assert "No metadata varies" in plan.notices[0]
 
 
+def test_which_of_several_fields_has_the_heads_is_said(small_items):
+    rows = (
+        {"style": a, "task": b} for a, b in (("thin", "cell"), ("wide", "cell"), ("thin", "spot"))
+    )
+    items = described(small_items, *rows)
+    request = TrainingRequest(method="multi-head", fields=("task", "style"), validation_fraction=0)
+    plan = make_plan(request, items)
+    assert plan.network.head_columns == (0, 1)
+    assert any("one head for each value of task, and none for style" in n for n in plan.notices)
+    alone = make_plan(request.model_copy(update={"fields": ("task",)}), items)
+    assert not any("head" in notice for notice in alone.notices)
+
+
 def test_the_general_strategy_sees_no_metadata(small_items):
     plan = make_plan(TrainingRequest(strategy="general"), small_items)
     assert (plan.network.method, plan.network.metadata_size) == ("none", 0)

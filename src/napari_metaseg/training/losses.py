@@ -40,7 +40,7 @@ def soft_dice_loss(logits: Tensor, classes: Tensor, valid: Tensor) -> Tensor:
 
     Each patch is scored alone. Over the whole batch, one patch whose metadata are hidden would be
     judged by the others' overlap: doubt would be answered with background, as is best at a high
-    Dice, where the patch's own Dice asks for foreground (docs/results.md has the figures).
+    Dice, where the patch's own Dice asks for foreground.
     Source: Milletari et al., V-Net, 3DV 2016, eq. 3, without the squares of the denominator and
     smoothed by one pixel, as in Sudre et al., DLMIA 2017.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_metaseg.conditioning.field import FieldEncoding
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.errors import InputError
@@ -29,14 +30,31 @@ def network_config(request: TrainingRequest, schema: MetadataSchema, classes: in
     )
 
 
+def head_notices(network: NetworkConfig, schema: MetadataSchema) -> tuple[str, ...]:
+    """Which field has the heads of a multi-head network, where several could have them."""
+    fields = _head_fields(schema) if network.method == "multi-head" else []
+    if len(fields) < 2:
+        return ()
+    first, *others = (field.name for field in fields)
+    return (
+        f"There is one head for each value of {first}, and none for {', '.join(others)}: the first"
+        " field of categories has the heads.",
+    )
+
+
+def _head_fields(schema: MetadataSchema) -> list[FieldEncoding]:
+    """The fields of at least two categories; the last number of a field is its presence mark."""
+    return [field for field in schema.fields if field.categorical and field.size > 2]
+
+
 def _head_columns(schema: MetadataSchema) -> tuple[int, ...]:
     """The columns of the first field with categories: each category gets a head of its own."""
-    for field in schema.fields:
-        columns = schema.field_slices[field.name]
-        if field.categorical and columns.stop - columns.start > 2:
-            return tuple(range(columns.start, columns.stop - 1))
-    raise InputError(
-        "Method multi-head needs a field of categories, one head each",
-        got=f"fields {', '.join(schema.names) or 'none'}",
-        way_out="Name a field such as task or modality, or use --encoding one-hot",
-    )
+    fields = _head_fields(schema)
+    if not fields:
+        raise InputError(
+            "Method multi-head needs a field of categories, one head each",
+            got=f"fields {', '.join(schema.names) or 'none'}",
+            way_out="Name a field such as task or modality, or use --encoding one-hot",
+        )
+    columns = schema.field_slices[fields[0].name]
+    return tuple(range(columns.start, columns.stop - 1))

@@ -17,7 +17,7 @@ from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.packages.manifest import Canonical, Split
 from napari_metaseg.training.domains import Domains, find_domains
 from napari_metaseg.training.fields import seen_fields
-from napari_metaseg.training.network import network_config
+from napari_metaseg.training.network import head_notices, network_config
 from napari_metaseg.training.phases import Phase, plan_phases, spread
 from napari_metaseg.training.request import TrainingRequest
 from napari_metaseg.training.scale import choose_canonical, lowered, unscaled_count
@@ -60,13 +60,14 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
     canonical = choose_canonical(train) if request.info.canonical else None
     by_domain = request.info.per_domain or request.strategy == "fine-tuned"
     domains = find_domains(request, train, validation) if by_domain else None
+    network = network_config(request, schema, len(classes))
     return TrainingPlan(
         request=request,
         train=train,
         validation=spread(validation),
         split=_named_split(items, splits),
         schema=schema,
-        network=network_config(request, schema, len(classes)),
+        network=network,
         classes=classes,
         augmentation=augmentation,
         phases=plan_phases(request, train, validation, domains),
@@ -74,6 +75,7 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
         canonical=canonical,
         notices=(
             *notices,
+            *head_notices(network, schema),
             *_scale_notices(canonical, train),
             *(domains.notices if domains else ()),
             *_validation_notices(validation),
