@@ -49,7 +49,19 @@ def test_only_the_named_fields_change_and_unknown_ones_stay_unknown():
     for how in ("wrong", "random", "noisy"):
         (condition,) = told(how, [item(exposure_ms=80.0)], TRAINING, ("modality",))
         assert condition["exposure_ms"] == 80.0
-    assert told("wrong", [item()], TRAINING, ("magnification",)) == [{}]
+        assert told(how, [item()], TRAINING, ("magnification",)) == [{}]
+
+
+def test_a_field_that_a_drawn_combination_lacks_is_unknown():
+    trained = [item(magnification=5.0)]
+    drawn = told("random", [item(magnification=10.0, exposure_ms=1.0)], trained, ())
+    assert drawn == [{"magnification": 5.0, "exposure_ms": 1.0}]  # never seen: left alone
+    trained = [item(magnification=5.0), item(exposure_ms=20.0)]
+    drawn = told("random", [item(magnification=10.0, exposure_ms=1.0)] * 20, trained, ())
+    assert {tuple(c.items()) for c in drawn} == {
+        (("magnification", 5.0),),
+        (("exposure_ms", 20.0),),
+    }
 
 
 def test_random_draws_trained_combinations():

@@ -31,10 +31,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("name", metavar="NAME", nargs="?", help="the study, as --list names it")
     parser.add_argument("--list", action="store_true", help="name every study and its question")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder to write into")
-    parser.add_argument("--cohort", type=Path, help="the cohort table, where the study needs one")
-    parser.add_argument("--seeds", type=words, metavar="A,B", help="seeds (default: 0,1,2)")
     parser.add_argument(
-        "--quick", action="store_true", help="see that it runs; figures mean nothing"
+        "--cohort",
+        type=Path,
+        metavar="TABLE",
+        help="the cohort table of the studies of real images; the others make their own images",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=words,
+        metavar="A,B",
+        help="train every arm once with each of these seeds (default: 0,1,2)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few images and steps: see that it runs; its numbers mean nothing",
     )
     add_device(parser)
     parser.set_defaults(run=run)

@@ -5,7 +5,7 @@ All on the ladder of magnifications (studies/magnification.py), with its trained
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 
 from napari_metaseg.datasets.microscope.ladder import LADDER
@@ -23,7 +23,11 @@ from napari_metaseg.studies.magnification import (
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 ABLATED = ("film", "fusion-lowrank", "sme", "me")
-FALSE: tuple[MetadataAtTest, ...] = ("wrong", "random", "noisy")
+FALSE: Mapping[MetadataAtTest, str] = {
+    "wrong": "the trained value farthest from the true one",
+    "random": "any trained value, by chance also the true one",
+    "noisy": "a value that is off by about a fifth",
+}
 RECORD_DROPOUTS = (0.0, 0.15, 0.3)
 AS_MANY_WEIGHTS, MORE_WEIGHTS = 9, 10
 """Widths of the general network: 142,858 weights are just above FiLM's 137,353 and low-rank
@@ -33,8 +37,8 @@ fusion's 141,413 at width 8; at width 10 it has 176,251."""
 def told_otherwise(method: str) -> tuple[Arm, ...]:
     """The network of that method, told the truth, nothing, and what is not true; and its twin."""
     false = tuple(
-        Arm(f"{method}, {how}", f"the same network, metadata {how}", {"method": method}, how)
-        for how in FALSE
+        Arm(f"{method}, {how}", f"the same network, told {words}", {"method": method}, how)
+        for how, words in FALSE.items()
     )
     return (method_arm(method), withheld_arm(method), *false, twin_arm(method))
 
@@ -76,7 +80,7 @@ HARMLESS = (
     GENERAL,
     method_arm("film"),
     withheld_arm("film"),
-    Arm("film, wrong", "the same network, metadata wrong", {"method": "film"}, "wrong"),
+    Arm("film, wrong", f"the same network, told {FALSE['wrong']}", {"method": "film"}, "wrong"),
     method_arm("fusion-lowrank"),
     method_arm("sme"),
     CANONICAL,

@@ -47,7 +47,7 @@ CANONICAL_CONDITIONED = Arm(
 )
 TWIN = Arm(
     "film-twin",
-    "the FiLM network with as many weights, which never learns any metadata",
+    "the FiLM network, trained alike (zoomed, too) but never told any metadata",
     {"method": "film", "metadata_dropout": 1.0},
     "withheld",
 )
@@ -60,17 +60,18 @@ STRATEGIES = (
     ),
     Arm(
         "specialists",
-        "one network for each magnification, the nearest one answers",
+        "one network for each magnification, each trained for as many steps as the others' one; "
+        "the nearest answers",
         {"strategy": "specialists", "method": "none", "domain_fields": _BY},
     ),
     Arm(
         "ensemble",
-        "one network for each magnification, weighted by nearness",
+        "the networks of the specialists, weighted by nearness",
         {"strategy": "ensemble", "method": "none", "domain_fields": _BY},
     ),
     Arm(
         "fine-tuned",
-        "the general network, trained on for the rarest magnification",
+        "no metadata; the last third of the training is on the rarest magnification alone",
         {"strategy": "fine-tuned", "method": "none", "domain_fields": _BY},
     ),
     CANONICAL,
@@ -220,7 +221,7 @@ def _settings_trial(request: StudyRequest, arms: tuple[Arm, ...]) -> Generator[E
 
 
 def augmentation(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
-    """Metadata-consistent zoom of three strengths."""
+    """Metadata-consistent zoom: none, and of three strengths."""
     arms = (GENERAL, *AUGMENTATION)
     return ((yield from ladder_trial(request, "needed", arms, ALL_TESTED)),)
 

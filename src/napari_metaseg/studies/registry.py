@@ -53,15 +53,15 @@ class StudyResult:
 
 STUDIES: Mapping[str, Study] = {
     "metadata-needed": Study(
-        "virtual microscope: a task that needs the magnification, and one that does not",
+        "do metadata help where the task needs them, and harm where it does not?",
         metadata_needed.design,
     ),
     "real-cells": Study(
-        "real images: Otsu, the U-Net without and with metadata, per modality and source",
+        "real images (--cohort): do metadata help, for sources seen in training and never seen?",
         real_cells.design,
     ),
     "focus-series": Study(
-        "a real focus series: the U-Net without and with each plane's offset from focus",
+        "a real focus series (--cohort): does it help to know each plane's offset from focus?",
         focus_series.design,
     ),
     "imbalance": Study(
@@ -94,19 +94,19 @@ STUDIES: Mapping[str, Study] = {
         attention.illustrate,
     ),
     "multitask": Study(
-        "two targets in the same images, one of them rare, told apart by the task alone",
+        "two targets in the same images, one of them rare: does the stated task switch?",
         switching.multitask,
     ),
     "styles": Study(
-        "the same nuclei outlined tightly, or rarely with a margin: the style is told",
+        "the same nuclei outlined tightly, or rarely with a margin: does the stated style switch?",
         switching.styles,
     ),
     "cell_lines": Study(
-        "seven cell lines, two in an image: only the named one is to be segmented",
+        "seven cell lines, two in an image: is the named one segmented?",
         switching.cell_lines,
     ),
     "continuous": Study(
-        "nuclei of a stated mean diameter, also of diameters between the trained ones",
+        "nuclei of a stated mean diameter: also of diameters between the trained ones?",
         switching.continuous,
     ),
     "ablation": Study(
@@ -126,7 +126,7 @@ STUDIES: Mapping[str, Study] = {
         ablation.redundant,
     ),
     "strength": Study(
-        "the more the image itself says, the less metadata should matter",
+        "do metadata matter less, the more the image itself says?",
         sensitivity.strength,
     ),
     "complexity": Study(
@@ -138,7 +138,7 @@ STUDIES: Mapping[str, Study] = {
         sensitivity.dimension,
     ),
     "reimaged": Study(
-        "real images re-imaged at other magnifications: general, canonical and conditioned",
+        "real images (--cohort) at other magnifications: do metadata or one common scale help?",
         reimaged.design,
     ),
 }

@@ -32,10 +32,11 @@ def told(
 
     true: as it is. withheld: nothing. wrong: of every field another value that occurs in training:
     the farthest number (as a ratio where all are above 0), the next category. random: the fields of
-    a trained combination drawn with equal chance. noisy: numbers times 2^N(0, 0.25), and one
-    category in five drawn from the trained others. `fields` (empty: all that training knows) are
-    changed and no others; magnification and pixel size, which determine each other, go together. A
-    field that an image does not have, or that training never saw, stays as it is.
+    a trained combination drawn with equal chance, by chance the true one too. noisy: numbers times
+    2^N(0, 0.25), and one category in five drawn from the trained others. `fields` (empty: all that
+    training knows) are changed and no others; magnification and pixel size, which determine each
+    other, go together. A field that an image does not have, or that training never saw, stays as it
+    is.
     """
     if how == "true":
         return [item.condition for item in items]
@@ -109,12 +110,14 @@ def _drawn(
 ) -> list[Condition]:
     rng = np.random.default_rng(_SEED)
     seen = {tuple((n, i.condition.get(n)) for n in fields) for i in training}
-    combinations = sorted(seen, key=repr)
+    combinations = [dict(one) for one in sorted(seen, key=repr)]
     return [
-        {**item.condition, **_known(combinations[int(rng.integers(len(combinations)))])}
+        _laid_over(item.condition, combinations[int(rng.integers(len(combinations)))])
         for item in items
     ]
 
 
-def _known(combination: Sequence[tuple[str, Value | None]]) -> dict[str, Value]:
-    return {name: value for name, value in combination if value is not None}
+def _laid_over(condition: Condition, drawn: Mapping[str, Value | None]) -> Condition:
+    """The fields that the image has, as drawn; what the drawn combination lacks is unknown."""
+    changed = {name: drawn.get(name, value) for name, value in condition.items()}
+    return {name: value for name, value in changed.items() if value is not None}
