@@ -16,9 +16,10 @@ from napari_metaseg.datasets.photons import Stretch
 class Augmentation:
     """What is varied: turns and flips, zoom, contrast, noise, light, focus.
 
-    `max_zoom` bounds the zoom both ways, `max_zoom_in` zooming in once more: by default 1.5, since
-    zooming in adds no resolution and up to there the image is no less sharp than one through a
-    lens of a catalogue (40x/0.6 blurs by 1.1 px of 6.5 µm, 20x/0.5 zoomed in by 1.5 as well).
+    `max_zoom` bounds the zoom both ways, `max_zoom_in` zooming in once more. Zooming in adds no
+    resolution: up to 1.5 the image is no less sharp than one through a lens of a catalogue
+    (40x/0.6 blurs by 1.1 px of 6.5 µm, 20x/0.5 zoomed in by 1.5 as well), beyond it is blurred. A
+    rare magnification above a common one gains far more than the blur costs (docs/results.md).
     `zoom_beyond` bounds how far zooming may leave the scales of the training set, where it has
     several; the default of 1 keeps within them, since a small network that also has to learn what
     lies beyond pays for it where it is used.
@@ -37,7 +38,7 @@ class Augmentation:
     noise: float = 0.03
     max_thinning: float = 1.0
     max_defocus_um: float = 0.0
-    max_zoom_in: float = 1.5
+    max_zoom_in: float = 3.0
     zoom_beyond: float = 1.0
     psf_px: float = 0.73
     thinning_share: float = 0.5

@@ -22,7 +22,7 @@ from napari_metaseg.studies.magnification import (
 )
 from napari_metaseg.studies.study import StudyRequest, Trial
 
-ABLATED = ("film", "fusion-lowrank", "sme", "me")
+ABLATED = ("film", "fusion-lowrank", "sme")
 FALSE: Mapping[MetadataAtTest, str] = {
     "wrong": "the trained value farthest from the true one",
     "random": "any trained value, by chance also the true one",

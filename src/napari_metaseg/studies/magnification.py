@@ -28,7 +28,7 @@ from napari_metaseg.training.request import TrainingRequest
 
 IMAGES, QUICK_IMAGES = 200, 12
 SPECIMENS, QUICK_SPECIMENS = 12, 2
-STEPS, FEWER_STEPS = 600, 400
+STEPS, FEWER_STEPS = 600, 300
 """Training steps of a network, and where many settings of one method are compared."""
 _BY = ("magnification",)
 
@@ -201,7 +201,7 @@ def benefit(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
     images = 4 if request.quick else 40
     plan = _plan(request, "needed", dict.fromkeys(EVEN, images), (*EVEN, 15.0))
     training, test = yield from _load(request, plan, "even")
-    shorter = {"steps": 20 if request.quick else 300, "patch_px": 64}
+    shorter = {"steps": 20 if request.quick else 250, "patch_px": 64}
     trial = Trial(
         task="needed",
         cohort=_cohort_name(request, plan, "even"),
