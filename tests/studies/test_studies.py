@@ -91,6 +91,7 @@ def test_a_study_from_its_arms_to_its_report(tiny, tmp_path):
     for part in ("does it run?", "## Small task", FILM.sentence, "sign-flip", "points", "10x"):
         assert part in text
     assert "only 1 seed(s)" in text
+    assert "fewer than 6 independent groups of test images: 10x (" in text
     page = (folder / "report.html").read_text("utf-8")
     assert page.count("data:image/png;base64,") == len(files(folder, "*.png"))
     assert "http" not in page

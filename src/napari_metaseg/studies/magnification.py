@@ -23,6 +23,7 @@ from napari_metaseg.datasets.microscope.ladder import (
 from napari_metaseg.datasets.microscope.tasks import Task
 from napari_metaseg.events import Event, Notice
 from napari_metaseg.studies.arms import Arm
+from napari_metaseg.studies.generated import GENERAL, split_planes
 from napari_metaseg.studies.study import StudyRequest, Trial
 from napari_metaseg.training.request import TrainingRequest
 
@@ -32,7 +33,6 @@ STEPS, FEWER_STEPS = 600, 300
 """Training steps of a network, and where many settings of one method are compared."""
 _BY = ("magnification",)
 
-GENERAL = Arm("general", "one network, no metadata", {"strategy": "general", "method": "none"})
 FILM = Arm("film", "metadata scale and shift the features", {"method": "film"})
 LOWRANK = Arm("fusion-lowrank", "metadata change the filters", {"method": "fusion-lowrank"})
 CANONICAL = Arm(
@@ -296,5 +296,4 @@ def _load(
     folder = request.out / "cohorts" / name
     if not (folder / "cohort.csv").exists():
         yield Notice(f"Generating images: {name}")
-    items = load_items(read_cohort(write_ladder(plan, folder)))
-    return [i for i in items if i.split != "test"], [i for i in items if i.split == "test"]
+    return split_planes(load_items(read_cohort(write_ladder(plan, folder))))

@@ -15,7 +15,7 @@ from napari_metaseg.evaluation.domains import label_of
 from napari_metaseg.files import atomic_path
 from napari_metaseg.prediction.score import domain_of
 from napari_metaseg.studies.collect import TrialResult
-from napari_metaseg.studies.comparisons import Comparison
+from napari_metaseg.studies.comparisons import LEAST_GROUPS, Comparison
 from napari_metaseg.studies.figures import draw
 from napari_metaseg.studies.runs import plain_name
 from napari_metaseg.studies.study import StudyRequest
@@ -167,7 +167,20 @@ def _said(request: StudyRequest, results: Sequence[TrialResult]) -> list[str]:
             said.append(f"{result.trial.task}: fewer seeds than others: {', '.join(few)}.")
         if len(result.seeds) < 3 and result.arms:
             said.append(f"{result.trial.task}: only {len(result.seeds)} seed(s).")
+        said += _few_groups(result)
     return said
+
+
+def _few_groups(result: TrialResult) -> list[str]:
+    """Where there are too few independent images for a test, and for an interval to be trusted."""
+    few = {row.label: row.groups for row in result.rows if row.groups < LEAST_GROUPS}
+    if not few:
+        return []
+    where = ", ".join(f"{label} ({groups})" for label, groups in few.items())
+    return [
+        f"{result.trial.task}: fewer than {LEAST_GROUPS} independent groups of test images: "
+        f"{where}. No test can show a difference there, and intervals come out too narrow."
+    ]
 
 
 def _is_threshold(result: TrialResult, name: str) -> bool:
