@@ -58,8 +58,9 @@ def domains_png(result: TrialResult) -> bytes:
     for axes, label in zip(columns, labels, strict=True):
         own = {row.arm: row for row in result.rows if row.label == label}
         _column(axes, own, names, result.trial.baseline_name)
-        n = next(iter(own.values())).n
-        title = "\n".join([*textwrap.wrap(label, 20), f"n = {n}"])
+        first = next(iter(own.values()))
+        size = f"n = {first.n} in {first.groups} groups"
+        title = "\n".join([*textwrap.wrap(label, 20), size])
         axes.set_title(title, fontsize=9, color=_INK, parse_math=False)
         axes.set_xlim(low, 1.0)
         axes.set_xlabel("Dice", fontsize=8, color=_INK)

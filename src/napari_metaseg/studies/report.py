@@ -27,7 +27,8 @@ _CAPTIONS = {
     "hollow marks on grey: never seen in training. An arm trained for one magnification stands "
     "there alone. With many arms, the baseline and those of the highest mean.",
     "domains": "Dice in every domain and over all: the mean with its 95 % interval; short strokes "
-    "are the networks of single seeds, the dashed line is the baseline (orange).",
+    "are the networks of single seeds, the dashed line is the baseline (orange). n counts images; "
+    "the images of one group (a specimen) count as one for intervals and tests.",
     "cost": "Mean Dice against the number of parameters and the time of one training. Times are "
     "of the machine and what else ran on it.",
 }
