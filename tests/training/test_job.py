@@ -127,6 +127,17 @@ def test_training_lowers_the_loss(small_request, small_items, tmp_path):
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
 
+def test_a_loss_that_is_no_number_is_said_plainly(
+    small_request, small_items, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "napari_metaseg.training.loop.segmentation_loss",
+        lambda logits, *_: logits.sum() * float("nan"),
+    )
+    with pytest.raises(InputError, match="lower learning rate"):
+        run(small_request, small_items, tmp_path / "m")
+
+
 def test_several_classes_train(small_request, small_items, tmp_path):
     items = []
     for item in small_items:

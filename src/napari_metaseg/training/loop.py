@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -12,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from napari_metaseg.errors import Cancelled
+from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken, CurvePoint, Event, Progress
 from napari_metaseg.networks.unet import ConditionedUNet, build_network
 from napari_metaseg.packages.manifest import PackageManifest
@@ -130,6 +131,8 @@ class Trainer:
     def _curve_point(self, validated: bool, token: CancelToken) -> CurvePoint:
         loss = float(torch.stack(self._losses).mean()) if self._losses else 0.0
         self._losses.clear()
+        if not math.isfinite(loss):
+            raise _diverged(self.position.step)
         score = self._validate(token) if validated else None
         point = CurvePoint(
             step=self.position.step,
@@ -183,3 +186,11 @@ class Trainer:
         network = build_network(self.plan.network, self.phase.request.seed)
         network.load_state_dict(self.best if self.position.best_step else copy_state(self.network))
         return network.eval()
+
+
+def _diverged(step: int) -> InputError:
+    return InputError(
+        "the training went astray",
+        got=f"a loss that is no number by step {step}",
+        way_out="Train with a lower learning rate, or another method",
+    )
