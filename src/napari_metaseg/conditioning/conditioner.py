@@ -33,6 +33,7 @@ from napari_metaseg.conditioning.mixture import MixtureConv2d
 from napari_metaseg.conditioning.steerable import SteerableConv2d
 
 EMBEDDING_SIZE = 32
+_STEEPNESS = 3.0
 
 _FUSIONS: Mapping[str, Callable[..., SteerableConv2d]] = {
     "fusion-lowrank": LowRankFusionConv2d,
@@ -83,11 +84,19 @@ class Conditioner:
         return EMBEDDING_SIZE if self.embeds else self.metadata_size
 
     def embedding(self) -> nn.Module:
-        """What every block's metadata passes first, (N, M) to (N, `steering_size`)."""
+        """What every block's metadata passes first, (N, M) to (N, `steering_size`).
+
+        Its first layer starts steep, so that its units bend at many places between -1 and 1 and
+        neighbouring magnifications already differ: features drawn at random, as in Rahimi & Recht,
+        NIPS 2007. A flat start learns the same hundreds of steps later.
+        """
         if not self.embeds:
             return nn.Identity()
+        first = nn.Linear(self.metadata_size, EMBEDDING_SIZE)
+        nn.init.normal_(first.weight, std=_STEEPNESS)
+        nn.init.uniform_(first.bias, -_STEEPNESS, _STEEPNESS)
         return nn.Sequential(
-            nn.Linear(self.metadata_size, EMBEDDING_SIZE),
+            first,
             nn.SiLU(),
             nn.Linear(EMBEDDING_SIZE, EMBEDDING_SIZE),
             nn.SiLU(),

@@ -52,8 +52,9 @@ class Plane:
 class PatchSampler:
     """Draws the batch of any step; the same (seed, step) always gives the same batch.
 
-    Planes are normalised once and kept in memory. Raises `InputError` where no plane is annotated
-    or none has any foreground. Safe to call from another thread than the one that made it.
+    Planes are normalised once and kept in memory. `weights` say how often each is drawn (they sum
+    to 1); None draws all alike. Raises `InputError` where no plane is annotated or none has any
+    foreground. Safe to call from another thread than the one that made it.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class PatchSampler:
         batch_size: int,
         seed: int,
         augmentation: Augmentation,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
+        self._weights = weights
         self._planes = [prepare(item, augmentation) for item in items]
         self._patch_px, self._batch_size, self._seed = patch_px, batch_size, seed
         self._augmentation = augmentation
@@ -79,7 +82,7 @@ class PatchSampler:
     def batch(self, step: int) -> PatchBatch:
         """The patches of one step."""
         rng = np.random.default_rng([self._seed, step])
-        drawn = rng.integers(len(self._planes), size=self._batch_size)
+        drawn = self._draw(rng)
         patches = [self._patch(int(i), rng) for i in drawn]
         return PatchBatch(
             images=np.stack([p.image for p in patches]),
@@ -87,6 +90,13 @@ class PatchSampler:
             valid=np.stack([p.valid for p in patches]),
             conditions=tuple(p.condition for p in patches),
         )
+
+    def _draw(self, rng: np.random.Generator) -> NDArray[np.integer]:
+        """The planes of a batch."""
+        count = len(self._planes)
+        if self._weights is None:
+            return rng.integers(count, size=self._batch_size)
+        return rng.choice(count, size=self._batch_size, p=self._weights)
 
     def _patch(self, index: int, rng: np.random.Generator) -> Patch:
         plane = self._planes[index]

@@ -21,7 +21,8 @@ from napari_metaseg.inspection.channels import (
 )
 from napari_metaseg.packages.package import ModelPackage, load_package
 from napari_metaseg.studies.arms import Arm
-from napari_metaseg.studies.magnification import ALL_TESTED, FILM, GENERAL, ladder_trial
+from napari_metaseg.studies.generated import GENERAL
+from napari_metaseg.studies.magnification import ALL_TESTED, FILM, ladder_trial
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 _IMAGES_PER_DOMAIN = 4

@@ -53,6 +53,7 @@ def base_request(
         batch_size=8,
         fields=tuple(fields),
         max_zoom=max_zoom,
+        sampling="natural",
     )
 
 

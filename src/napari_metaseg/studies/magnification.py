@@ -7,6 +7,7 @@ the same ones, so they share their trained networks. The arms are data.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from napari_metaseg.acquisition.cohort import read_cohort
@@ -45,6 +46,15 @@ CANONICAL_CONDITIONED = Arm(
     "every image resized to one pixel size, and metadata in the network",
     {"strategy": "canonical-conditioned", "method": "film"},
 )
+BALANCED = tuple(
+    replace(
+        arm,
+        name=f"{arm.name}, balanced",
+        sentence=f"{arm.sentence}; every magnification is drawn equally often",
+        changes={**arm.changes, "sampling": "balanced"},
+    )
+    for arm in (GENERAL, CANONICAL, FILM, CANONICAL_CONDITIONED)
+)
 TWIN = Arm(
     "film-twin",
     "the FiLM network, trained alike (zoomed, too) but never told any metadata",
@@ -79,6 +89,7 @@ STRATEGIES = (
     LOWRANK,
     CANONICAL_CONDITIONED,
     TWIN,
+    *BALANCED,
 )
 ORACLES = tuple(
     Arm(f"oracle {m:g}x", f"a network trained at {m:g}x itself", GENERAL.changes, cohort=f"{m:g}x")
@@ -235,6 +246,7 @@ def base_request(request: StudyRequest, steps: int = STEPS) -> TrainingRequest:
         patch_px=96,
         batch_size=8,
         fields=_BY,
+        sampling="natural",
     )
 
 

@@ -33,7 +33,10 @@ from napari_metaseg.studies.told import told
 from napari_metaseg.training.job import train
 from napari_metaseg.training.request import TrainingRequest
 
-_ALWAYS = ("strategy", "method", "encoding", "metadata_dropout", "max_zoom", "learning_rate")
+_ALWAYS = (
+    *("strategy", "method", "encoding", "sampling", "learning_rate"),
+    *("metadata_dropout", "record_dropout", "max_zoom", "zoom_beyond", "canonical_zoom"),
+)
 """Settings whose default may change: they count even where they have it."""
 
 

@@ -21,8 +21,8 @@ MEAN_OF_DOMAINS = "mean of domains"
 _SETTINGS = (
     *("strategy", "method", "architecture", "sites", "encoding", "outside", "fuse", "generator"),
     *("fields", "domain_fields", "steps", "width", "depth", "patch_px", "batch_size"),
-    *("learning_rate", "metadata_dropout", "record_dropout", "max_zoom", "max_thinning"),
-    "max_defocus_um",
+    *("learning_rate", "sampling", "metadata_dropout", "record_dropout", "max_zoom"),
+    *("max_thinning", "max_defocus_um"),
 )
 
 

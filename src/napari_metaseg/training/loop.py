@@ -110,10 +110,12 @@ class Trainer:
 
     def _batches(self) -> Iterator[TensorBatch]:
         request = self.phase.request
+        hides = self.plan.canonical is not None
         return iterate_batches(
             self._sampler,
             self.plan.schema,
-            dropout=Dropout(request.metadata_dropout, request.record_dropout),
+            # At the canonical scale the sampler hides records, for their scale must go with them.
+            dropout=Dropout(request.metadata_dropout, 0 if hides else request.record_dropout),
             seed=request.seed,
             start=self.position.step,
         )
@@ -147,7 +149,7 @@ class Trainer:
         """Score the network as it is; keep it if it is the best so far."""
         package = ModelPackage(self.manifest, {"main": self.network.eval()})
         predictor = Predictor(package, device=self.device.type, precision="fp32")
-        by = default_domain(self.manifest)
+        by = self.plan.request.fields or default_domain(self.manifest)
         try:
             score = validate(predictor, self.phase.validation, by, token)
         except Cancelled:

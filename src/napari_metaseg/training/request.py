@@ -19,6 +19,7 @@ from napari_metaseg.packages.strategies import STRATEGIES, Strategy, StrategyInf
 from napari_metaseg.prediction.device import DeviceName
 
 LossName = Literal["bce+dice", "bce", "dice"]
+Sampling = Literal["natural", "balanced"]
 
 DEFAULT_STEPS = 600
 
@@ -31,7 +32,8 @@ class TrainingRequest(BaseModel):
     `max_zoom`, `max_thinning` and `max_defocus_um` bound the metadata-consistent zoom, loss of
     photons and defocus; 1, 1 and 0 turn them off. `metadata_dropout` hides each field, and
     `record_dropout` the whole record of a patch, with that probability. `domain_fields` say what
-    makes a domain for strategies with one network each (empty: `fields`, else those that vary);
+    makes a domain for strategies with one network each and for `sampling`, which draws images as
+    often as they are there, or every domain equally often (empty: `fields`, else those that vary);
     `zoom_beyond` is the factor by which zooming may leave the scales of a training set of several.
     `tuned_domain` is the domain that `fine-tuned` ends on (empty: the rarest). `canonical_zoom`
     zooms the patches of canonical strategies both ways, for metadata that may be a little wrong;
@@ -62,6 +64,7 @@ class TrainingRequest(BaseModel):
     batch_size: int = Field(default=8, ge=1, le=1024)
     learning_rate: float = Field(default=5e-3, gt=0, le=1)
     weight_decay: float = Field(default=1e-4, ge=0, le=1)
+    sampling: Sampling = "balanced"
     metadata_dropout: float = Field(default=0.1, ge=0, le=1)
     record_dropout: float = Field(default=0.15, ge=0, le=1)
     max_zoom: float = Field(default=3.0, ge=1, le=4)

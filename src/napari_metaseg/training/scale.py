@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation, Patch, augment
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.labels import LabelTarget
-from napari_metaseg.datasets.patches import PatchSampler, draw_crop, prepare
+from napari_metaseg.datasets.patches import PatchSampler, Plane, draw_crop, prepare
 from napari_metaseg.datasets.resize import resize_image, resize_labels, scaled_shape
 from napari_metaseg.datasets.zoom import can_zoom, resample
 from napari_metaseg.errors import InputError
@@ -86,10 +87,14 @@ def lowered(schema: MetadataSchema, zoom: float) -> MetadataSchema:
 
 @dataclass(frozen=True)
 class Coarsening:
-    """Lower resolution at the canonical scale: down to 1 / `zoom` of the recorded one."""
+    """Lower resolution at the canonical scale: down to 1 / `zoom` of the recorded one.
+
+    `unscaled` is the share of patches whose scale is hidden, so that they are not resized either.
+    """
 
     canonical: Canonical
     zoom: float
+    unscaled: float = 0.0
 
 
 class ResolutionSampler(PatchSampler):
@@ -111,6 +116,7 @@ class ResolutionSampler(PatchSampler):
         batch_size: int,
         seed: int,
         augmentation: Augmentation,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         scaled = [at_canonical_scale(item, coarsening.canonical) for item in items]
         super().__init__(
@@ -119,6 +125,7 @@ class ResolutionSampler(PatchSampler):
             batch_size=batch_size,
             seed=seed,
             augmentation=augmentation,
+            weights=weights,
         )
         self._coarsening = coarsening
         # What is zoomed are the recorded pixels: only their noise is white and can be measured.
@@ -128,6 +135,8 @@ class ResolutionSampler(PatchSampler):
 
     def _patch(self, index: int, rng: np.random.Generator) -> Patch:
         plane = self._recorded[index]
+        if rng.random() < self._coarsening.unscaled:
+            return self._unscaled(plane, rng)
         share, zoom = rng.random(), float(self._coarsening.zoom ** -rng.random())
         canonical = self._coarsening.canonical
         if share >= 0.5 or canonical.field not in plane.condition or not can_zoom(plane.condition):
@@ -137,6 +146,16 @@ class ResolutionSampler(PatchSampler):
         patch = coarser(recorded, zoom, self._patch_px, self._augmentation, rng)
         known = self._planes[index]
         patch = replace(patch, noise=known.noise, stretch=known.stretch)
+        return augment(patch, self._augmentation, self._patch_px, rng)
+
+    def _unscaled(self, plane: Plane, rng: np.random.Generator) -> Patch:
+        """What prediction sees of a plane without metadata: as recorded, and nothing told.
+
+        The modality alone stays, as it says which planes may be turned.
+        """
+        patch = draw_crop(plane, self._patch_px, rng)
+        known = {n: v for n, v in patch.condition.items() if n == "modality"}
+        patch = replace(patch, condition=known, noise=(), stretch=())
         return augment(patch, self._augmentation, self._patch_px, rng)
 
 
