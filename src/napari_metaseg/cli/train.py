@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from napari_metaseg.acquisition.fields import check_value
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.cli.common import add_device, checked, follow, words
+from napari_metaseg.cli.unused import check_unused
 from napari_metaseg.conditioning.encodings import ENCODINGS
 from napari_metaseg.conditioning.field import Outside
 from napari_metaseg.conditioning.methods import METHODS
@@ -45,6 +46,7 @@ DEFAULTS: Mapping[str, Any] = {
     "depth": 3,
     "patch_px": 128,
     "batch_size": 8,
+    "sampling": "balanced",
     "metadata_dropout": 0.1,
     "record_dropout": 0.15,
     "max_zoom": 3,
@@ -52,6 +54,9 @@ DEFAULTS: Mapping[str, Any] = {
     "max_defocus_um": 0,
 }
 """Those of a training request, which would take long to import for a help text; a test compares."""
+
+
+SAMPLINGS = ("balanced", "natural")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -101,7 +106,8 @@ def _add_use(group: argparse._ArgumentGroup) -> None:
         "--domain-fields",
         type=words,
         metavar="A,B",
-        help="the fields that make a domain, for one network each (default: as --fields)",
+        help="the fields that make a domain: for one network each, and to draw every domain "
+        "equally often (default: as --fields)",
     )
     group.add_argument(
         "--tuned-domain",
@@ -151,6 +157,11 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_variation(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--sampling",
+        choices=SAMPLINGS,
+        help="show every domain equally often (balanced, default), or every image (natural)",
+    )
     for option, metavar, text in (
         ("--metadata-dropout", "P", "hide each field of a patch with this probability"),
         ("--record-dropout", "P", "hide all metadata of a patch with this probability"),
@@ -226,10 +237,11 @@ def _request(arguments: argparse.Namespace) -> TrainingRequest:
     }
     if arguments.tuned_domain:
         given["tuned_domain"] = _tuned_domain(arguments)
-    _check_unused(given)
     if arguments.resume is None:
+        check_unused(given, {**DEFAULTS, **given})
         return checked(TrainingRequest, given)
     stored = read_request(arguments.resume)
+    check_unused(given, {**stored.model_dump(), **given})
     free = ("steps", "minutes", "device")
     changed = [n for n, v in given.items() if n not in free and v != getattr(stored, n)]
     if changed:
@@ -238,6 +250,8 @@ def _request(arguments: argparse.Namespace) -> TrainingRequest:
             got=f"{given[changed[0]]}, the run has {getattr(stored, changed[0])}",
             way_out="Leave it out, or start a new run without --resume",
         )
+    if "minutes" in given:
+        given["steps"] = None
     return checked(TrainingRequest, {**stored.model_dump(), **given})
 
 
@@ -251,34 +265,20 @@ def _tuned_domain(arguments: argparse.Namespace) -> Mapping[str, Value]:
     return {name: check_value(name, value, declared) for name, value in stated.items()}
 
 
-def _check_unused(given: Mapping[str, Any]) -> None:
-    """Refuse an option that the named strategy would silently leave unused."""
-    info = STRATEGIES[given.get("strategy", "conditioned")]
-    method = str(given.get("method", ""))
-    seeing = ", ".join(name for name, other in STRATEGIES.items() if other.sees_metadata)
-    if method in METHODS and METHODS[method].reads_metadata and not info.sees_metadata:
-        raise InputError(
-            f"with --strategy {info.name} the network sees no metadata",
-            got=f"--method {method}",
-            way_out=f"Leave out --method, or choose --strategy {seeing}",
-        )
-    if given.get("tuned_domain") and info.name != "fine-tuned":
-        raise InputError(
-            "--tuned-domain is for --strategy fine-tuned alone", got=f"--strategy {info.name}"
-        )
-
-
 def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
     from napari_metaseg.acquisition.cohort import column_names, read_cohort
     from napari_metaseg.datasets.items import load_items
+    from napari_metaseg.training.inherit import inherited_free_fields
 
-    rows = read_cohort(cohort, extra_fields=list(request.free_fields))
+    columns = column_names(cohort)
+    inherited = [name for name in inherited_free_fields(request) if name in columns]
+    rows = read_cohort(cohort, extra_fields=list(dict.fromkeys([*request.free_fields, *inherited])))
     usable = [row for row in rows if row.labels is not None and row.split != "test"]
     if not usable:
         raise InputError(
             f"no row of {cohort} can be trained on",
             got=f"{len(rows)} row(s) without labels, or in the split 'test'; "
-            f"columns {', '.join(column_names(cohort))}",
+            f"columns {', '.join(columns)}",
             way_out="Fill the column 'labels' of some rows",
         )
     return load_items(usable, channels=request.channels)

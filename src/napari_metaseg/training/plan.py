@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.conditioning.schema import MetadataSchema, stated_values
 from napari_metaseg.conditioning.widen import widened_by
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem
@@ -14,9 +14,10 @@ from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_split
 from napari_metaseg.datasets.zoom import SCALE_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
-from napari_metaseg.packages.manifest import Canonical, Split
+from napari_metaseg.packages.manifest import Canonical, PackageManifest, Split
 from napari_metaseg.training.domains import Domains, find_domains
 from napari_metaseg.training.fields import seen_fields
+from napari_metaseg.training.inherit import inherited_fields, inherited_schema, parent_manifest
 from napari_metaseg.training.network import head_notices, network_config
 from napari_metaseg.training.phases import Phase, plan_phases, spread
 from napari_metaseg.training.request import TrainingRequest
@@ -48,16 +49,18 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
     """Check the request against the planes and settle the rest.
 
     Raises `InputError` for planes without labels or foreground, a wrong channel count, a group on
-    both sides of a split, fields that no plane has, or domains that cannot each have a network.
+    both sides of a split, fields that no plane has, or domains that cannot each have a network;
+    and for a model to start from that means something else by the metadata.
     """
     _check_items(request, items)
     splits = assign_splits(items, request.seed, request.validation_fraction)
     train, validation = (_of_split(items, splits, name) for name in (TRAIN, VALIDATION))
     classes = _class_names(request, train)
-    fields, notices = seen_fields(request, train)
+    parent = parent_manifest(request)
+    fields, notices = _fields(request, train, parent)
     augmentation = _augmentation(request, fields)
-    schema = _schema(request, fields, train, augmentation)
-    canonical = choose_canonical(train) if request.info.canonical else None
+    schema = _schema(request, fields, train, augmentation, parent)
+    canonical = _canonical(request, train, parent)
     by_domain = request.info.per_domain or request.strategy == "fine-tuned"
     domains = find_domains(request, train, validation) if by_domain else None
     network = network_config(request, schema, len(classes))
@@ -83,17 +86,45 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
     )
 
 
+def _fields(
+    request: TrainingRequest, train: Sequence[PlaneItem], parent: PackageManifest | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields the network sees, and what to say of them: those of the model to start from."""
+    if parent is None:
+        return seen_fields(request, train)
+    return inherited_fields(request, parent, [item.condition for item in train])
+
+
 def _schema(
     request: TrainingRequest,
     fields: Sequence[str],
     train: Sequence[PlaneItem],
     augmentation: Augmentation,
+    parent: PackageManifest | None,
 ) -> MetadataSchema:
-    """The fitted schema, its range widened by what augmentation will show the network."""
+    """The fitted schema, its range widened by what augmentation will show the network.
+
+    With a model to start from it is that model's, and what is fitted only widens it.
+    """
     conditions = [item.condition for item in train]
+    if parent is not None:
+        stated = stated_values(conditions)
+        fields = [name for name in fields if name in stated]
     schema = MetadataSchema.fit(conditions, fields, request.encoding, request.outside)
     schema = widened_by(schema, augmentation, conditions)
-    return lowered(schema, request.max_zoom) if request.info.canonical else schema
+    schema = lowered(schema, request.max_zoom) if request.info.canonical else schema
+    if parent is None or not schema.size:
+        return schema
+    return inherited_schema(parent.metadata_schema, schema, conditions)
+
+
+def _canonical(
+    request: TrainingRequest, train: Sequence[PlaneItem], parent: PackageManifest | None
+) -> Canonical | None:
+    """The one scale of a canonical strategy: that of the model to start from, if it has one."""
+    if not request.info.canonical:
+        return None
+    return (parent.canonical if parent else None) or choose_canonical(train)
 
 
 def _augmentation(request: TrainingRequest, fields: Sequence[str]) -> Augmentation:

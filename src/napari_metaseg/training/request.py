@@ -23,6 +23,8 @@ Sampling = Literal["natural", "balanced"]
 
 DEFAULT_STEPS = 600
 
+_OF_RECORDED_PIXELS = ("max_thinning", "max_defocus_um", "canonical_zoom")
+
 
 class TrainingRequest(BaseModel):
     """The settings of one training run.
@@ -35,9 +37,10 @@ class TrainingRequest(BaseModel):
     makes a domain for strategies with one network each and for `sampling`, which draws images as
     often as they are there, or every domain equally often (empty: `fields`, else those that vary);
     `zoom_beyond` is the factor by which zooming may leave the scales of a training set of several.
-    `tuned_domain` is the domain that `fine-tuned` ends on (empty: the rarest). `canonical_zoom`
-    zooms the patches of canonical strategies both ways, for metadata that may be a little wrong;
-    `max_zoom` there lowers the resolution only. Lengths are in pixels.
+    `tuned_domain` is the domain that `fine-tuned` ends on (empty: the rarest). `max_zoom` lowers
+    the resolution only in canonical strategies, whose patches have resized pixels: they refuse
+    `canonical_zoom`, `max_thinning` and `max_defocus_um`, which relate to recorded ones. With
+    `init_from` the metadata mean what they mean to that package. Lengths are in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,7 +98,19 @@ class TrainingRequest(BaseModel):
                 f"patch_px must be a multiple of {2**self.depth} (2 to the depth)",
                 got=self.patch_px,
             )
+        self._check_canonical()
         return self
+
+    def _check_canonical(self) -> None:
+        """Refuse what relates to recorded pixels where the patches have resized ones."""
+        for name in _OF_RECORDED_PIXELS if self.info.canonical else ():
+            off = type(self).model_fields[name].default
+            if getattr(self, name) > off:
+                raise InputError(
+                    f"{name} relates to the recorded pixels, and strategy {self.strategy} resizes",
+                    got=f"{getattr(self, name):g}",
+                    way_out=f"Leave it at {off:g}, or choose the strategy conditioned",
+                )
 
     @property
     def info(self) -> StrategyInfo:

@@ -160,6 +160,17 @@ _VARIED: tuple[Setting, ...] = (
 )
 
 _TRAINING: tuple[Setting, ...] = (
+    Choice(
+        "sampling",
+        "Shown",
+        {
+            "balanced": (
+                "every kind of image alike",
+                "Rare kinds of images are shown as often as common ones.",
+            ),
+            "natural": ("every image alike", "Every image is shown equally often."),
+        },
+    ),
     Number(
         "steps", "Steps", "How often it learns; 0 goes by the minutes above.", 0, 1_000_000, 0, 100
     ),
@@ -261,6 +272,9 @@ def unused(strategy: str, method: str) -> Mapping[str, str]:
         found["sites"] = "Not used: this method has a place of its own."
     if not (sees or strategy == "scale-augmented"):
         found["max_zoom"] = "Not used: this strategy does not zoom."
+    if STRATEGIES[strategy].canonical:
+        resized = "Not used: this strategy resizes, and light and focus are of recorded pixels."
+        found |= dict.fromkeys(("max_thinning", "max_defocus_um"), resized)
     return found
 
 
