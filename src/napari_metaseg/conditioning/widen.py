@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.conditioning.schema import MetadataSchema
-from napari_metaseg.datasets.defocus import can_defocus
+from napari_metaseg.datasets.defocus import can_defocus, depth_of_field_um
 from napari_metaseg.datasets.patch import Augmentation
 from napari_metaseg.datasets.zoom import Range, Trained, can_zoom, trained_range, zoom_range
 
@@ -21,14 +21,31 @@ def widened_by(
 
     Magnification and pixel size by the zoom, exposure downwards by thinning (planes whose gain
     turns out to be unknown are not thinned, so that this is the most it can be), the offset from
-    focus both ways by defocus. The trained values themselves stay.
+    focus both ways by defocus. The trained values themselves stay, but for `in_focus`: defocus also
+    shows planes that are out of focus where all images are in it.
     """
     trained = trained_range(conditions)
     for name, reach in _reaches(settings, trained).items():
         ends = [end for c in conditions for end in _ends(c, name, reach)]
         if ends:
             schema = schema.covering(name, min(ends), max(ends))
-    return schema
+    leaves = any(_leaves_focus(c, settings.max_defocus_um) for c in conditions)
+    return _out_of_focus_too(schema) if leaves else schema
+
+
+def _leaves_focus(condition: Condition, distance_um: float) -> bool:
+    """Whether defocus by up to this distance can take the plane out of focus."""
+    if distance_um <= 0 or condition.get("in_focus") is not True or not can_defocus(condition):
+        return False
+    offset = float(condition.get("plane_offset_um", 0.0))
+    return math.hypot(offset, distance_um) > depth_of_field_um(condition)
+
+
+def _out_of_focus_too(schema: MetadataSchema) -> MetadataSchema:
+    """The schema whose field `in_focus`, if it has one, was trained with both values."""
+    both = {"trained_values": (False, True)}
+    fields = (f.model_copy(update=both) if f.name == "in_focus" else f for f in schema.fields)
+    return MetadataSchema(fields=tuple(fields))
 
 
 def _reaches(settings: Augmentation, trained: Trained) -> dict[str, _Reach]:

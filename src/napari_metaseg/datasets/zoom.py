@@ -32,6 +32,9 @@ _SCALES = {"magnification": 1, "pixel_size_um": -1}
 """The power of the zoom by which each field changes."""
 SCALE_FIELDS = frozenset(_SCALES)
 """The condition fields that a zoom changes."""
+UNKNOWN_SCALE = 0.0
+"""A stand-in for an unknown pixel size, for planes that are zoomed all the same: no range counts
+it, and none bounds it."""
 _ONE_SCALE = 1.01
 _LABEL_BLUR_PX = 0.5
 """Breaks ties between pixels half in an object by what surrounds them."""
@@ -80,11 +83,11 @@ def zoom_range(settings: Augmentation, condition: Condition, trained: Trained = 
 
 
 def trained_range(conditions: Sequence[Condition]) -> Trained:
-    """The range of each scale field that any of the training conditions states."""
+    """The range of each scale field that any of the training conditions states (above 0)."""
     found = {}
     for name in _SCALES:
         stated = [condition.get(name) for condition in conditions]
-        numbers = [float(value) for value in stated if isinstance(value, float | int)]
+        numbers = [float(v) for v in stated if isinstance(v, float | int) and v > 0]
         if numbers:
             found[name] = (min(numbers), max(numbers))
     return found

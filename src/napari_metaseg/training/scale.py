@@ -15,7 +15,7 @@ from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.labels import LabelTarget
 from napari_metaseg.datasets.patches import PatchSampler, Plane, draw_crop, prepare
 from napari_metaseg.datasets.resize import resize_image, resize_labels, scaled_shape
-from napari_metaseg.datasets.zoom import can_zoom, resample
+from napari_metaseg.datasets.zoom import UNKNOWN_SCALE, can_zoom, resample
 from napari_metaseg.errors import InputError
 from napari_metaseg.packages.manifest import Canonical
 from napari_metaseg.prediction.scale import canonical_factor
@@ -62,13 +62,14 @@ def unscaled_count(items: Sequence[PlaneItem], canonical: Canonical) -> int:
 
 
 def zoomable(item: PlaneItem) -> PlaneItem:
-    """The plane with no more metadata than a scale (1 where unknown), so that any plane is zoomed.
+    """The plane with no more metadata than a scale, so that any plane is zoomed.
 
-    For networks that see no metadata; with metadata an unknown scale must stay unknown. The
+    An unknown scale gets a stand-in that says nothing of the scales of the training set. For
+    networks that see no metadata; with metadata an unknown scale must stay unknown. The
     modality stays, as it says which planes may be turned.
     """
     kept = {n: v for n, v in item.condition.items() if n in (*_SCALES, "modality")}
-    scale = {} if any(name in kept for name in _SCALES) else {"pixel_size_um": 1.0}
+    scale = {} if any(name in kept for name in _SCALES) else {"pixel_size_um": UNKNOWN_SCALE}
     return replace(item, condition=kept | scale)
 
 
