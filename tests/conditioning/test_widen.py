@@ -75,6 +75,20 @@ def test_the_offset_widens_as_defocus_adds_up():
     assert kept == (0, 0.3)
 
 
+def test_defocus_shows_planes_out_of_focus_where_all_are_in_it():
+    rows = [{**row, "in_focus": True} for row in ROWS]
+    fitted = MetadataSchema.fit(rows, ["in_focus"])
+
+    def encoded(settings, rows=rows):
+        return list(widened_by(fitted, settings, rows).encode({"in_focus": False}))
+
+    assert encoded(Augmentation(max_zoom=1, max_defocus_um=40)) == [-1, 1]
+    assert encoded(Augmentation(max_zoom=1)) == [0, 0]
+    assert encoded(Augmentation(max_zoom=1, max_defocus_um=1e-6)) == [0, 0]
+    bright = [{**row, "modality": "brightfield"} for row in rows]
+    assert encoded(Augmentation(max_zoom=1, max_defocus_um=40), bright) == [0, 0]
+
+
 def test_whatever_augmentation_makes_lies_within_the_range():
     settings = Augmentation(max_zoom=2, max_thinning=4, max_defocus_um=4, zoom_beyond=1.3)
     reach = ranges(settings)

@@ -67,10 +67,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     )
 
 
-@pytest.mark.parametrize("stop_after", [1, 4])
+@pytest.mark.parametrize(
+    ("stop_after", "sampling"), [(1, "balanced"), (4, "balanced"), (4, "natural")]
+)
 def test_a_resumed_run_equals_one_that_never_stopped(
-    small_request, small_items, tmp_path, stop_after
+    small_request, small_items, tmp_path, stop_after, sampling
 ):
+    small_request = small_request.model_copy(update={"sampling": sampling})
     whole, _ = run(small_request, small_items, tmp_path / "whole")
     part, _ = run(small_request, small_items, tmp_path / "part", stop_after=stop_after)
     assert not part.finished

@@ -40,10 +40,10 @@ def test_fields_are_fitted_on_training_planes_alone(small_items):
 
 
 def test_the_zoom_of_the_patches_widens_the_trained_range(small_items):
-    """Zooming in adds no resolution, so that it ends at 1.5 times."""
+    """Out and in alike: what zooming in teaches is worth the blur."""
     items = described(small_items, *({"magnification": m} for m in (10.0, 20.0, 20.0)))
     plan = make_plan(TrainingRequest(max_zoom=2, zoom_beyond=2, validation_fraction=0), items)
-    assert (plan.schema.fields[0].trained_min, plan.schema.fields[0].trained_max) == (5, 30)
+    assert (plan.schema.fields[0].trained_min, plan.schema.fields[0].trained_max) == (5, 40)
 
 
 def test_by_default_zooming_keeps_within_the_scales_of_the_training_set(small_items):
@@ -110,6 +110,9 @@ def test_what_cannot_be_trained_on_is_refused(small_items):
         ({"steps": 0}, "greater than or equal to 1"),
         ({"encoding": "morse"}, "thermometer"),
         ({"stepz": 5}, "not permitted"),
+        ({"strategy": "canonical", "max_thinning": 2}, "max_thinning relates to the recorded"),
+        ({"strategy": "canonical-conditioned", "max_defocus_um": 2}, "max_defocus_um relates"),
+        ({"strategy": "canonical", "canonical_zoom": 1.2}, "Leave it at 1"),
     ],
 )
 def test_a_request_is_checked_when_it_is_made(changes, message):

@@ -13,6 +13,7 @@ from napari_metaseg.datasets.microscope.render import exposure_for, render
 from napari_metaseg.datasets.microscope.specimen import Population, grow_specimen
 from napari_metaseg.datasets.noise import measure_noise
 from napari_metaseg.datasets.normalise import normalise
+from napari_metaseg.datasets.zoom import can_zoom, trained_range, zoom_range
 from napari_metaseg.packages.manifest import Canonical
 from napari_metaseg.training.scale import (
     Coarsening,
@@ -20,6 +21,7 @@ from napari_metaseg.training.scale import (
     at_canonical_scale,
     choose_canonical,
     coarser,
+    zoomable,
 )
 
 
@@ -127,3 +129,21 @@ def test_the_metadata_follow_the_resolution_and_nothing_depends_on_the_order(sma
     assert len(np.unique(found)) > 5
     assert all(c["magnification"] * c["pixel_size_um"] == pytest.approx(6.4) for c in told)
     assert any(not c for c in batch.conditions)
+
+
+def test_an_unknown_scale_bounds_no_zoom_and_is_bounded_by_none(small_items):
+    """Known pixels are zoomed within 0.16 to 0.32 µm, the plane of unknown ones both ways."""
+    known = stating(small_items[0], *({"pixel_size_um": p} for p in (0.16, 0.32)))
+    unknown = zoomable(stating(small_items[0], {"modality": "DIC"})[0])
+    trained = trained_range([i.condition for i in (*known, unknown)])
+    assert trained == {"pixel_size_um": (0.16, 0.32)}
+    settings = Augmentation(max_zoom=3)
+    assert zoom_range(settings, known[0].condition, trained) == pytest.approx((0.5, 1))
+    assert can_zoom(unknown.condition)
+    assert zoom_range(settings, unknown.condition, trained) == pytest.approx((1 / 3, 3))
+
+
+def test_without_known_scales_every_plane_is_zoomed_both_ways(small_items):
+    unknown = [zoomable(i) for i in stating(small_items[0], {}, {})]
+    trained = trained_range([i.condition for i in unknown])
+    assert zoom_range(Augmentation(max_zoom=2), unknown[0].condition, trained) == (0.5, 2)

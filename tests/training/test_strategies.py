@@ -30,6 +30,7 @@ def run(request, items, out, *, stop_after=None, resume=None):
 
 @pytest.fixture
 def request_for(small_request):
+    assert small_request.sampling == "balanced"
     return lambda strategy, **changes: small_request.model_copy(
         update={"strategy": strategy, "steps": 3} | changes
     )
@@ -132,8 +133,11 @@ def test_domains_that_cannot_have_a_network_are_refused(request_for, small_items
         make_plan(request_for("canonical"), bare)
 
 
-@pytest.mark.parametrize(("strategy", "stop_after"), [("specialists", 4), ("fine-tuned", 2)])
-def test_a_resumed_run_of_several_networks_equals_one_that_never_stopped(
+@pytest.mark.parametrize(
+    ("strategy", "stop_after"),
+    [("specialists", 4), ("fine-tuned", 2), ("canonical-conditioned", 2)],
+)
+def test_a_resumed_run_of_any_strategy_equals_one_that_never_stopped(
     strategy, stop_after, request_for, small_items, tmp_path
 ):
     whole, _ = run(request_for(strategy), small_items, tmp_path / "whole")

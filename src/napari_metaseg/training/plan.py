@@ -107,13 +107,12 @@ def _schema(
     With a model to start from it is that model's, and what is fitted only widens it.
     """
     conditions = [item.condition for item in train]
-    if parent is not None:
-        stated = stated_values(conditions)
-        fields = [name for name in fields if name in stated]
-    schema = MetadataSchema.fit(conditions, fields, request.encoding, request.outside)
+    stated = stated_values(conditions)
+    fitted = [name for name in fields if parent is None or name in stated]
+    schema = MetadataSchema.fit(conditions, fitted, request.encoding, request.outside)
     schema = widened_by(schema, augmentation, conditions)
     schema = lowered(schema, request.max_zoom) if request.info.canonical else schema
-    if parent is None or not schema.size:
+    if parent is None or not fields:
         return schema
     return inherited_schema(parent.metadata_schema, schema, conditions)
 
