@@ -1,5 +1,7 @@
 """Means over seeds and images, comparisons on pairs, and what is said of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from napari_metaseg.evaluation.scores import ImageScore
@@ -58,6 +60,16 @@ def test_runs_csv_has_a_row_a_run_and_domain():
     ]
     assert rows[0]["method"] == "film"
     assert rows[0]["metadata_at_test"] == "true"
+    assert rows[0]["domain_magnification"] == 5.0
+
+
+def test_a_field_called_like_a_column_does_not_replace_it():
+    own = run("film", 1, [0.2])
+    image = replace(own.images[0], domain={"task": "rare"})
+    (row,) = run_rows([replace(own, images=(image,))])
+    (summary,) = summarise_arm(result("film", replace(own, images=(image,))))
+    assert (row["task"], row["domain_task"]) == (own.task, "rare")
+    assert (summary.cells()["task"], summary.cells()["domain_task"]) == ("t", "rare")
 
 
 def test_a_comparison_pairs_images_and_averages_seeds():

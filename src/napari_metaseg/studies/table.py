@@ -94,7 +94,7 @@ class Row:
             "task": self.task,
             "arm": self.arm,
             "domain": self.label,
-            **self.domain,
+            **_columns(self.domain),
             "n": self.n,
             "groups": self.groups,
             "seeds": len(self.seed_dice),
@@ -124,7 +124,7 @@ def run_rows(records: Sequence[RunRecord]) -> Iterator[dict[str, object]]:
                 **settings,
                 "metadata_at_test": record.metadata,
                 "domain": label,
-                **members[0].domain,
+                **_columns(members[0].domain),
                 "n": len(members),
                 **{name: _short(_mean([getattr(m, name) for m in members])) for name in _SCORES},
                 "parameters": record.parameters,
@@ -216,6 +216,11 @@ def _by_label(images: Sequence[ImageScore]) -> dict[str, list[ImageScore]]:
         label: [i for i in images if label_of(i.domain) == label]
         for label in ordered_labels(images)
     }
+
+
+def _columns(domain: Domain) -> dict[str, object]:
+    """A domain's fields as columns of their own: a field may have the name of another column."""
+    return {f"domain_{name}": value for name, value in domain.items()}
 
 
 def _scores(runs: Sequence[RunRecord], score: str, index: int) -> list[float | None]:
