@@ -36,6 +36,7 @@ _BY = ("magnification",)
 
 FILM = Arm("film", "metadata scale and shift the features", {"method": "film"})
 LOWRANK = Arm("fusion-lowrank", "metadata change the filters", {"method": "fusion-lowrank"})
+SME = Arm("sme", "metadata and the image's own averages weight the features", {"method": "sme"})
 CANONICAL = Arm(
     "canonical",
     "every image resized to one pixel size, no metadata in the network",
@@ -53,7 +54,7 @@ BALANCED = tuple(
         sentence=f"{arm.sentence}; every magnification is drawn equally often",
         changes={**arm.changes, "sampling": "balanced"},
     )
-    for arm in (GENERAL, CANONICAL, FILM, CANONICAL_CONDITIONED)
+    for arm in (GENERAL, CANONICAL, FILM, SME, CANONICAL_CONDITIONED)
 )
 TWIN = Arm(
     "film-twin",
@@ -87,6 +88,7 @@ STRATEGIES = (
     CANONICAL,
     FILM,
     LOWRANK,
+    SME,
     CANONICAL_CONDITIONED,
     TWIN,
     *BALANCED,
