@@ -34,6 +34,7 @@ from napari_metaseg.training.losses import segmentation_loss
 from napari_metaseg.training.phases import Phase
 from napari_metaseg.training.plan import TrainingPlan
 from napari_metaseg.training.sampling import make_sampler
+from napari_metaseg.training.scale import ResolutionSampler
 from napari_metaseg.training.schedule import learning_rate, run_progress
 from napari_metaseg.training.validation import ValidationScore, validate
 
@@ -110,11 +111,11 @@ class Trainer:
 
     def _batches(self) -> Iterator[TensorBatch]:
         request = self.phase.request
-        hides = self.plan.canonical is not None
+        hides = isinstance(self._sampler, ResolutionSampler)
         return iterate_batches(
             self._sampler,
             self.plan.schema,
-            # At the canonical scale the sampler hides records, for their scale must go with them.
+            # That sampler hides records itself, for their scale must go with them.
             dropout=Dropout(request.metadata_dropout, 0 if hides else request.record_dropout),
             seed=request.seed,
             start=self.position.step,

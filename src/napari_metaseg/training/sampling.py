@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_metaseg.acquisition.record import Value
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.patches import PatchSampler
 from napari_metaseg.training.fields import varying_fields
@@ -54,9 +55,14 @@ def domain_weights(items: Sequence[PlaneItem], request: TrainingRequest) -> NDAr
     """How often each plane is drawn so that every domain is drawn equally often; sums to 1.
 
     A domain is what shares the values of `domain_fields`, else of `fields`, else of all that vary;
-    unknown is a value, too.
+    numbers that agree in two digits are one value, and unknown is a value, too.
     """
     names = request.domain_fields or request.fields or varying_fields(items)
-    keys = [tuple(item.condition.get(name) for name in names) for item in items]
+    keys = [tuple(_coarse(item.condition.get(name)) for name in names) for item in items]
     sizes = Counter(keys)
     return np.array([1 / (len(sizes) * sizes[key]) for key in keys])
+
+
+def _coarse(value: Value | None) -> Value | None:
+    number = isinstance(value, float | int) and not isinstance(value, bool)
+    return float(f"{value:.2g}") if number else value
