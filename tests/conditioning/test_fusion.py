@@ -42,7 +42,8 @@ def convolve(x, weight, bias):
 
 
 def affine(layer, row):
-    return layer.weight.detach().numpy() @ row + layer.bias.detach().numpy()
+    weight, bias = (values.detach().numpy() for values in (layer.weight, layer.bias))
+    return np.einsum("oi,i->o", weight, row) + bias
 
 
 def numbers(generator, row):
