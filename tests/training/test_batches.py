@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.patches import PatchBatch
-from napari_metaseg.training.batches import Dropout, encode_conditions
+from napari_metaseg.training.batches import Dropout, core_for_patches, encode_conditions
 
 CONDITION = {"magnification": 20.0, "exposure_ms": 40.0, "modality": "DIC"}
 SCHEMA = MetadataSchema.fit([CONDITION], list(CONDITION))
@@ -61,3 +62,16 @@ def test_a_step_hides_the_same_again_and_another_step_others():
     settings = Dropout(0.2, 0.2)
     assert np.array_equal(present(settings, step=3), present(settings, step=3))
     assert not np.array_equal(present(settings, step=3), present(settings, step=4))
+
+
+@pytest.mark.parametrize(("threads", "within"), [(4, 3), (3, 3), (1, 1)])
+def test_one_core_of_four_is_left_to_the_patches(threads, within, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        with core_for_patches():
+            assert torch.get_num_threads() == within
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

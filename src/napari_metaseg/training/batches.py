@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +65,22 @@ def encode_conditions(
     hidden = rng.random((len(batch.conditions), len(schema.fields))) < dropout.field
     hidden |= rng.random((len(batch.conditions), 1)) < dropout.record
     return schema.drop(np.stack([schema.encode(c) for c in batch.conditions]), hidden)
+
+
+@contextmanager
+def core_for_patches() -> Iterator[None]:
+    """Within, torch leaves one core to the thread that makes patches, where it would take all.
+
+    Torch's threads wait for each other at every layer, so one that shares its core holds up all:
+    on two cores a step takes 0.18 s with one thread and 0.32 s with two.
+    """
+    threads = torch.get_num_threads()
+    if threads > 1 and threads >= (os.cpu_count() or 1):
+        torch.set_num_threads(threads - 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def iterate_batches(

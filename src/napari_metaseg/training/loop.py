@@ -21,7 +21,12 @@ from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import resolve_device
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.score import default_domain
-from napari_metaseg.training.batches import Dropout, TensorBatch, iterate_batches
+from napari_metaseg.training.batches import (
+    Dropout,
+    TensorBatch,
+    core_for_patches,
+    iterate_batches,
+)
 from napari_metaseg.training.checkpoint import (
     Checkpoint,
     Position,
@@ -76,7 +81,8 @@ class Trainer:
         """Train until the limit or the token; the checkpoint is up to date afterwards."""
         clock = time.monotonic() - self.position.elapsed_s
         saved = time.monotonic()
-        with closing(cast(Generator[TensorBatch, None, None], self._batches())) as batches:
+        made = cast(Generator[TensorBatch, None, None], self._batches())
+        with core_for_patches(), closing(made) as batches:
             while self.progress < 1 and not token.cancelled:
                 self._step(next(batches))
                 self._advance(time.monotonic() - clock)
