@@ -104,3 +104,13 @@ def test_specks_and_objects_cut_by_the_edge_do_not_count(items):
     labels[0, ::2] = np.arange(100, 162)
     labels[60, ::6] = np.arange(200, 221)
     assert size_notice(labels, {"pixel_size_um": 0.5}, sizes) is None
+
+
+def test_many_specks_beside_sound_objects_are_no_wrong_scale(items):
+    sizes = measure_sizes(items({"pixel_size_um": 0.5}))
+    labels = squares(20)
+    for n, (y, x) in enumerate((y, x) for y in range(28, 120, 40) for x in range(4, 120, 6)):
+        labels[y : y + 4, x : x + 4] = 100 + n
+    assert np.unique(labels).size > 3 * 9
+    assert size_notice(labels, {"pixel_size_um": 0.5}, sizes) is None
+    assert size_notice(labels, {"pixel_size_um": 0.1}, sizes) is not None

@@ -8,15 +8,16 @@ from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.sites import resolve_sites
 from napari_metaseg.events import Notice
 from napari_metaseg.studies import magnification as design
+from napari_metaseg.studies import magnification_arms as arms
 from napari_metaseg.studies.runs import Run
 from napari_metaseg.studies.study import StudyRequest
 
 ARMS = {
-    "strategies": (*design.STRATEGIES, *design.ORACLES),
-    "encodings": design.encoding_arms(),
-    "sites": design.site_arms(),
-    "benefit": design.benefit_arms(),
-    "augmentation": (design.GENERAL, *design.AUGMENTATION),
+    "strategies": (*arms.STRATEGIES, *arms.ORACLES),
+    "encodings": arms.encoding_arms(),
+    "sites": arms.site_arms(),
+    "benefit": arms.benefit_arms(),
+    "augmentation": (design.GENERAL, *arms.AUGMENTATION),
 }
 
 
@@ -32,12 +33,12 @@ def test_every_arm_can_be_trained_and_has_a_name_of_its_own(name, tmp_path):
 
 
 def test_every_choice_of_sites_is_another_one():
-    chosen = [resolve_sites(sites, 3) for sites in design.SITES.values()]
+    chosen = [resolve_sites(sites, 3) for sites in arms.SITES.values()]
     assert len(set(chosen)) == len(chosen)
 
 
 def test_the_benefit_study_has_every_method():
-    trained = {arm.changes["method"] for arm in design.benefit_arms()}
+    trained = {arm.changes["method"] for arm in arms.benefit_arms()}
     assert trained == set(METHODS)
 
 
@@ -61,10 +62,10 @@ def test_studies_of_one_cohort_share_packages_and_a_quick_one_does_not(tmp_path)
     requests = [
         StudyRequest(name=name, out=tmp_path, quick=True) for name in ("imbalance", "sites")
     ]
-    packages = {Run(one, design.FILM, 0, request).package for request in requests}
-    files = {Run(one, design.FILM, 0, request).path for request in requests}
+    packages = {Run(one, arms.FILM, 0, request).package for request in requests}
+    files = {Run(one, arms.FILM, 0, request).path for request in requests}
     assert (len(packages), len(files)) == (1, 2)
     assert (
-        Run(one, design.FILM, 0, requests[0]).package
-        != Run(one, design.LOWRANK, 0, requests[0]).package
+        Run(one, arms.FILM, 0, requests[0]).package
+        != Run(one, arms.LOWRANK, 0, requests[0]).package
     )

@@ -68,7 +68,9 @@ def size_notice(
     """A plain sentence where the objects found (Y, X) have sizes that training never saw.
 
     None where sizes or scale are unknown, where fewer than `LEAST_OBJECTS` lie clear of the edge,
-    or where their median is within `GENEROUS` of the trained sizes.
+    or where the usual one is within `GENEROUS` of the trained sizes. The usual one is that of the
+    usual pixel: half of the area found is in objects no larger. So specks beside sound objects,
+    which may be many, do not make it.
     """
     scale = None if sizes is None else _scale(condition, sizes.unit)
     if sizes is None or scale is None:
@@ -76,10 +78,17 @@ def size_notice(
     widths = _diameters_px(labels) * scale
     if widths.size < LEAST_OBJECTS:
         return None
-    found = float(np.median(widths))
+    found = _of_usual_pixel(widths)
     if sizes.low / GENEROUS <= found <= sizes.high * GENEROUS:
         return None
     return _sentence(found, sizes)
+
+
+def _of_usual_pixel(widths: NDArray[np.float64]) -> float:
+    """The median of the widths, each counted by its area."""
+    ordered = np.sort(widths)
+    area = np.cumsum(ordered**2)
+    return float(ordered[np.searchsorted(area, area[-1] / 2)])
 
 
 def _sentence(found: float, sizes: ObjectSizes) -> str:

@@ -12,14 +12,15 @@ from napari_metaseg.datasets.microscope.ladder import LADDER
 from napari_metaseg.datasets.microscope.tasks import Task
 from napari_metaseg.events import Event
 from napari_metaseg.studies.arms import Arm, MetadataAtTest
-from napari_metaseg.studies.generated import GENERAL, method_arm, twin_arm, withheld_arm
-from napari_metaseg.studies.magnification import (
-    CANONICAL,
-    CANONICAL_CONDITIONED,
-    FEWER_STEPS,
-    STEPS,
-    ladder_trial,
+from napari_metaseg.studies.generated import (
+    GENERAL,
+    method_arm,
+    twin_arm,
+    withheld_arm,
+    without_metadata,
 )
+from napari_metaseg.studies.magnification import FEWER_STEPS, STEPS, ladder_trial
+from napari_metaseg.studies.magnification_arms import CANONICAL, CANONICAL_CONDITIONED
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 ABLATED = ("film", "fusion-lowrank", "sme")
@@ -51,6 +52,9 @@ def _hiding(share: float, how: MetadataAtTest) -> Arm:
 
 
 HIDDEN = tuple(_hiding(share, how) for share in RECORD_DROPOUTS for how in ("withheld", "true"))
+UNSCALED = tuple(
+    told for arm in (CANONICAL, CANONICAL_CONDITIONED) for told in (arm, without_metadata(arm))
+)
 MODULATION = (
     Arm("none", "the plain network", GENERAL.changes),
     Arm("se", "the image's own averages weight each feature", {"method": "se"}),
@@ -89,13 +93,15 @@ HARMLESS = (
 
 
 def ablation(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
-    """Metadata true, withheld and falsified for four methods; hiding whole records in training."""
+    """Metadata true, withheld and falsified; records hidden in training; one scale, not stated."""
     first = yield from _trial(request, "needed", "needed", GENERAL.name)
     trials = [
         replace(first, task=f"ablation {method}", arms=(GENERAL, *told_otherwise(method)))
         for method in ABLATED
     ]
-    return (*trials, replace(first, task="records hidden in training", arms=(GENERAL, *HIDDEN)))
+    trials.append(replace(first, task="records hidden in training", arms=(GENERAL, *HIDDEN)))
+    trials.append(replace(first, task="one scale for all, not stated", arms=(GENERAL, *UNSCALED)))
+    return tuple(trials)
 
 
 def me_vs_sme(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:

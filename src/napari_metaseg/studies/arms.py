@@ -26,17 +26,6 @@ class Arm:
     otsu: bool = False
     cohort: str = ""
 
-    @property
-    def key(self) -> str:
-        """The changes as a readable part of a file name."""
-        words = "-".join(f"{name}-{_word(self.changes[name])}" for name in sorted(self.changes))
-        plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in words)
-        return plain[:80] or "default"
-
-
-def _word(value: object) -> str:
-    return "-".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
 
 OTSU = Arm("Otsu threshold", "no training: one threshold per image", otsu=True)
 GENERAL = Arm("U-Net, no metadata", "the same network without metadata", {"strategy": "general"})

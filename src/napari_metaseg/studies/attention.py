@@ -22,7 +22,8 @@ from napari_metaseg.inspection.channels import (
 from napari_metaseg.packages.package import ModelPackage, load_package
 from napari_metaseg.studies.arms import Arm
 from napari_metaseg.studies.generated import GENERAL
-from napari_metaseg.studies.magnification import ALL_TESTED, FILM, ladder_trial
+from napari_metaseg.studies.magnification import ALL_TESTED, ladder_trial
+from napari_metaseg.studies.magnification_arms import FILM
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 _IMAGES_PER_DOMAIN = 4

@@ -26,10 +26,15 @@ def method_arm(method: str) -> Arm:
     )
 
 
-def withheld_arm(method: str) -> Arm:
+def without_metadata(arm: Arm) -> Arm:
     """The same trained network, told nothing at the test."""
     sentence = "the same network, every field unknown at the test"
-    return Arm(f"{method}, withheld", sentence, {"method": method}, "withheld")
+    return Arm(f"{arm.name}, withheld", sentence, arm.changes, "withheld")
+
+
+def withheld_arm(method: str) -> Arm:
+    """The network of that method, told nothing at the test."""
+    return without_metadata(method_arm(method))
 
 
 def twin_arm(method: str) -> Arm:

@@ -42,7 +42,7 @@ from napari_metaseg.studies.generated import (
     method_arm,
     withheld_arm,
 )
-from napari_metaseg.studies.magnification import CANONICAL, CANONICAL_CONDITIONED
+from napari_metaseg.studies.magnification_arms import CANONICAL, CANONICAL_CONDITIONED
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 ARMS = (GENERAL, method_arm("film"), withheld_arm("film"), CANONICAL, CANONICAL_CONDITIONED)

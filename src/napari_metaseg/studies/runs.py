@@ -23,6 +23,7 @@ from napari_metaseg.evaluation.baselines import otsu_prediction
 from napari_metaseg.evaluation.scores import ImageScore, score_plane
 from napari_metaseg.events import CancelToken, Event
 from napari_metaseg.files import atomic_path
+from napari_metaseg.networks.unet import count_parameters
 from napari_metaseg.packages.package import ModelPackage, load_package
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.recombined import recombined
@@ -63,7 +64,9 @@ class Run:
     @property
     def package(self) -> Path:
         """Where the trained package lies, for every arm and study that trains the same."""
-        name = f"{self.arm.key}-{_digest(_settings(self.request))}-seed{self.seed}"
+        request = self.request
+        exact = _digest(_settings(request))
+        name = f"{request.strategy}-{request.method}-{exact}-seed{self.seed}"
         return self.study.out / "packages" / self.cohort / name
 
     @property
@@ -228,7 +231,7 @@ def _score_otsu(run: Run, index: int) -> ImageScore:
 
 def _parameters(package: ModelPackage) -> int:
     """Every number the networks hold that training can set, or a frozen generator has drawn."""
-    return sum(p.numel() for network in package.networks.values() for p in network.parameters())
+    return sum(count_parameters(n, trained_only=False) for n in package.networks.values())
 
 
 def _settings(request: TrainingRequest) -> dict[str, Any]:

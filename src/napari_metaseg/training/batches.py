@@ -71,8 +71,7 @@ def encode_conditions(
 def core_for_patches() -> Iterator[None]:
     """Within, torch leaves one core to the thread that makes patches, where it would take all.
 
-    Torch's threads wait for each other at every layer, so one that shares its core holds up all:
-    on two cores a step takes 0.18 s with one thread and 0.32 s with two.
+    Torch's threads wait for each other at every layer, so one that shares its core holds up all.
     """
     threads = torch.get_num_threads()
     if threads > 1 and threads >= (os.cpu_count() or 1):
