@@ -112,7 +112,7 @@ def test_what_cannot_be_trained_on_is_refused(small_items):
         ({"stepz": 5}, "not permitted"),
         ({"strategy": "canonical", "max_thinning": 2}, "max_thinning relates to the recorded"),
         ({"strategy": "canonical-conditioned", "max_defocus_um": 2}, "max_defocus_um relates"),
-        ({"strategy": "canonical", "canonical_zoom": 1.2}, "Leave it at 1"),
+        ({"strategy": "canonical", "max_thinning": 1.2}, "Leave it at 1"),
     ],
 )
 def test_a_request_is_checked_when_it_is_made(changes, message):

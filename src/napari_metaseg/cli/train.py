@@ -48,7 +48,7 @@ DEFAULTS: Mapping[str, Any] = {
     "batch_size": 8,
     "sampling": "balanced",
     "metadata_dropout": 0.1,
-    "record_dropout": 0.15,
+    "record_dropout": 0.05,
     "max_zoom": 3,
     "max_thinning": 1,
     "max_defocus_um": 0,

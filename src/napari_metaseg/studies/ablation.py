@@ -29,7 +29,7 @@ FALSE: Mapping[MetadataAtTest, str] = {
     "random": "any trained value, by chance also the true one",
     "noisy": "a value that is off by about a fifth",
 }
-RECORD_DROPOUTS = (0.0, 0.15, 0.3)
+RECORD_DROPOUTS = (0.0, 0.05, 0.15, 0.3)
 AS_MANY_WEIGHTS, MORE_WEIGHTS = 9, 10
 """Widths of the general network: 142,858 weights are just above FiLM's 137,353 and low-rank
 fusion's 141,413 at width 8; at width 10 it has 176,251."""

@@ -16,6 +16,7 @@ BY = ("magnification",)
 
 FILM = Arm("film", "metadata scale and shift the features", {"method": "film"})
 LOWRANK = Arm("fusion-lowrank", "metadata change the filters", {"method": "fusion-lowrank"})
+ME = Arm("me", "metadata weight the features", {"method": "me"})
 SME = Arm("sme", "metadata and the image's own averages weight the features", {"method": "sme"})
 CANONICAL = Arm(
     "canonical",
@@ -27,6 +28,11 @@ CANONICAL_CONDITIONED = Arm(
     "every image resized to one pixel size, and metadata in the network",
     {"strategy": "canonical-conditioned", "method": "film"},
 )
+CANONICAL_SME = Arm(
+    "canonical-conditioned sme",
+    "every image resized to one pixel size, metadata and the image's own averages in the network",
+    {"strategy": "canonical-conditioned", "method": "sme"},
+)
 BALANCED = tuple(
     replace(
         arm,
@@ -34,7 +40,7 @@ BALANCED = tuple(
         sentence=f"{arm.sentence}; every magnification is drawn equally often",
         changes={**arm.changes, "sampling": "balanced"},
     )
-    for arm in (GENERAL, CANONICAL, FILM, SME, CANONICAL_CONDITIONED)
+    for arm in (GENERAL, CANONICAL, FILM, ME, SME, CANONICAL_CONDITIONED, CANONICAL_SME)
 )
 TWIN = Arm(
     "film-twin",
@@ -68,6 +74,7 @@ STRATEGIES = (
     CANONICAL,
     FILM,
     LOWRANK,
+    ME,
     SME,
     CANONICAL_CONDITIONED,
     TWIN,

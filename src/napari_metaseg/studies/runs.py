@@ -36,7 +36,7 @@ from napari_metaseg.training.request import TrainingRequest
 
 _ALWAYS = (
     *("strategy", "method", "encoding", "sampling", "learning_rate"),
-    *("metadata_dropout", "record_dropout", "max_zoom", "zoom_beyond", "canonical_zoom"),
+    *("metadata_dropout", "record_dropout", "max_zoom", "zoom_beyond"),
 )
 """Settings whose default may change: they count even where they have it."""
 

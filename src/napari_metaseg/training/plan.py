@@ -130,9 +130,8 @@ def _augmentation(request: TrainingRequest, fields: Sequence[str]) -> Augmentati
     """What is varied: zoom only where the network is told of it, or the strategy is to zoom."""
     told = request.strategy == "conditioned" and not SCALE_FIELDS.isdisjoint(fields)
     zooms = told or request.strategy == "scale-augmented"
-    plain = request.canonical_zoom if request.info.canonical else 1.0
     return Augmentation(
-        max_zoom=request.max_zoom if zooms else plain,
+        max_zoom=request.max_zoom if zooms else 1.0,
         zoom_beyond=request.zoom_beyond if zooms else float("inf"),
         max_thinning=request.max_thinning,
         max_defocus_um=request.max_defocus_um,

@@ -23,7 +23,7 @@ Sampling = Literal["natural", "balanced"]
 
 DEFAULT_STEPS = 600
 
-_OF_RECORDED_PIXELS = ("max_thinning", "max_defocus_um", "canonical_zoom")
+_OF_RECORDED_PIXELS = ("max_thinning", "max_defocus_um")
 
 
 class TrainingRequest(BaseModel):
@@ -39,8 +39,8 @@ class TrainingRequest(BaseModel):
     `zoom_beyond` is the factor by which zooming may leave the scales of a training set of several.
     `tuned_domain` is the domain that `fine-tuned` ends on (empty: the rarest). `max_zoom` lowers
     the resolution only in canonical strategies, whose patches have resized pixels: they refuse
-    `canonical_zoom`, `max_thinning` and `max_defocus_um`, which relate to recorded ones. With
-    `init_from` the metadata mean what they mean to that package. Lengths are in pixels.
+    `max_thinning` and `max_defocus_um`, which relate to recorded ones. With `init_from` the
+    metadata mean what they mean to that package. Lengths are in pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,10 +69,9 @@ class TrainingRequest(BaseModel):
     weight_decay: float = Field(default=1e-4, ge=0, le=1)
     sampling: Sampling = "balanced"
     metadata_dropout: float = Field(default=0.1, ge=0, le=1)
-    record_dropout: float = Field(default=0.15, ge=0, le=1)
+    record_dropout: float = Field(default=0.05, ge=0, le=1)
     max_zoom: float = Field(default=3.0, ge=1, le=4)
     zoom_beyond: float = Field(default=1.0, ge=1, le=4)
-    canonical_zoom: float = Field(default=1.0, ge=1, le=4)
     max_thinning: float = Field(default=1.0, ge=1, le=64)
     max_defocus_um: float = Field(default=0.0, ge=0, le=1000)
     validation_fraction: float = Field(default=0.2, ge=0, lt=1)
