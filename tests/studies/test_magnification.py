@@ -42,6 +42,11 @@ def test_the_benefit_study_has_every_method():
     assert trained == set(METHODS)
 
 
+def test_the_benefit_study_has_a_twin_of_every_method_that_reads_metadata():
+    twins = {a.changes["method"] for a in arms.benefit_arms() if a.name.endswith("-twin")}
+    assert twins == {name for name, method in METHODS.items() if method.reads_metadata}
+
+
 def test_studies_of_one_cohort_share_packages_and_a_quick_one_does_not(tmp_path):
     def trial(name, *, quick=True):
         events = design.imbalance(StudyRequest(name=name, out=tmp_path, quick=quick))

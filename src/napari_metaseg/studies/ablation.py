@@ -14,6 +14,8 @@ from napari_metaseg.events import Event
 from napari_metaseg.studies.arms import Arm, MetadataAtTest
 from napari_metaseg.studies.generated import (
     GENERAL,
+    SE,
+    ZOOMED,
     method_arm,
     twin_arm,
     withheld_arm,
@@ -57,11 +59,14 @@ UNSCALED = tuple(
 )
 MODULATION = (
     Arm("none", "the plain network", GENERAL.changes),
-    Arm("se", "the image's own averages weight each feature", {"method": "se"}),
+    ZOOMED,
+    SE,
     method_arm("me"),
     withheld_arm("me"),
+    twin_arm("me"),
     method_arm("sme"),
     withheld_arm("sme"),
+    twin_arm("sme"),
 )
 CAPACITY = (
     GENERAL,
@@ -82,6 +87,7 @@ CAPACITY = (
 )
 HARMLESS = (
     GENERAL,
+    ZOOMED,
     method_arm("film"),
     withheld_arm("film"),
     Arm("film, wrong", f"the same network, told {FALSE['wrong']}", {"method": "film"}, "wrong"),

@@ -20,23 +20,13 @@ from napari_metaseg.inspection.channels import (
     spread_png,
 )
 from napari_metaseg.packages.package import ModelPackage, load_package
-from napari_metaseg.studies.arms import Arm
-from napari_metaseg.studies.generated import GENERAL
+from napari_metaseg.studies.generated import GENERAL, SE, twin_arm
 from napari_metaseg.studies.magnification import ALL_TESTED, ladder_trial
-from napari_metaseg.studies.magnification_arms import FILM
+from napari_metaseg.studies.magnification_arms import FILM, ME, SME
 from napari_metaseg.studies.study import StudyRequest, Trial
 
 _IMAGES_PER_DOMAIN = 4
-SE = Arm("se", "the image's own averages gate the channels, no metadata", {"method": "se"})
-ME = Arm("me", "metadata alone gate the channels", {"method": "me"})
-SME = Arm("sme", "metadata and the image gate the channels", {"method": "sme"})
-SME_TWIN = Arm(
-    "sme-twin",
-    "the SME network with as many weights, which never learns any metadata",
-    {"method": "sme", "metadata_dropout": 1.0},
-    "withheld",
-)
-ARMS = (GENERAL, SE, ME, SME, SME_TWIN, FILM)
+ARMS = (GENERAL, SE, ME, SME, twin_arm("sme"), FILM)
 _NAME = "magnification"
 _SPREAD = (
     "How much the scale of a channel differs between magnifications, the mean over the channels of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_metaseg.acquisition.cohort import read_cohort
 from napari_metaseg.conditioning.methods import METHODS
@@ -17,6 +18,16 @@ Planes = tuple[list[PlaneItem], list[PlaneItem]]
 """The planes for training (and validation), and those for the test."""
 
 GENERAL = Arm("general", "one network, no metadata", {"strategy": "general", "method": "none"})
+ZOOMED = Arm(
+    "scale-augmented",
+    "one network, no metadata, images zoomed at random as for the networks that are told of it",
+    {"strategy": "scale-augmented", "method": "none"},
+)
+SE = Arm(
+    "se",
+    "the image's own averages weight each feature, no metadata, images zoomed at random",
+    {"strategy": "scale-augmented", "method": "se"},
+)
 
 
 def method_arm(method: str) -> Arm:
@@ -37,10 +48,10 @@ def withheld_arm(method: str) -> Arm:
     return without_metadata(method_arm(method))
 
 
-def twin_arm(method: str) -> Arm:
-    """The network with as many weights that never learns any metadata."""
-    changes = {"method": method, "metadata_dropout": 1.0}
-    return Arm(f"{method}-twin", "as many weights, never told any metadata", changes, "withheld")
+def twin_arm(method: str, **changes: Any) -> Arm:
+    """The network with as many weights, zoomed alike, that never learns any metadata."""
+    own = {"method": method, "metadata_dropout": 1.0, **changes}
+    return Arm(f"{method}-twin", "as many weights, never told any metadata", own, "withheld")
 
 
 def base_request(

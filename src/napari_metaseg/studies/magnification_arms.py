@@ -10,7 +10,7 @@ from napari_metaseg.conditioning.encodings import Encoding
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.datasets.microscope.ladder import UNSEEN
 from napari_metaseg.studies.arms import Arm
-from napari_metaseg.studies.generated import GENERAL
+from napari_metaseg.studies.generated import GENERAL, SE, ZOOMED, twin_arm
 
 BY = ("magnification",)
 
@@ -50,11 +50,7 @@ TWIN = Arm(
 )
 STRATEGIES = (
     GENERAL,
-    Arm(
-        "scale-augmented",
-        "one network, no metadata, images zoomed at random",
-        {"strategy": "scale-augmented", "method": "none"},
-    ),
+    ZOOMED,
     Arm(
         "specialists",
         "one network for each magnification, each trained for as many steps as the others' one; "
@@ -129,12 +125,13 @@ _GENERATED = ("fusion-elementwise", "fusion-eigen", "fusion-matrix", "fusion-low
 
 
 def benefit_arms() -> tuple[Arm, ...]:
-    """Every method; four readings of fusion with every generator; one of them in parts."""
+    """Every method and its twin; readings of fusion with every generator; one of them in parts."""
+    told = [name for name, info in METHODS.items() if info.reads_metadata]
     methods = [
-        Arm(name, info.sentence, {"method": name, **_ONE_HOT.get(name, {})})
-        for name, info in METHODS.items()
-        if name != "none"
+        Arm(name, METHODS[name].sentence, {"method": name, **_ONE_HOT.get(name, {})})
+        for name in told
     ]
+    twins = [twin_arm(name, **_ONE_HOT.get(name, {})) for name in told]
     generators = [
         Arm(f"{m}, {g}", f"{m}, its generator {g}", {"method": m, "generator": g})
         for m in _GENERATED
@@ -148,7 +145,7 @@ def benefit_arms() -> tuple[Arm, ...]:
         )
         for part in ("weights", "bias")
     ]
-    return (GENERAL, *methods, *generators, *parts)
+    return (GENERAL, ZOOMED, SE, *methods, *generators, *parts, *twins)
 
 
 AUGMENTATION = tuple(
