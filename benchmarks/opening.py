@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def open_vs_tifffile(effort: Effort) -> Benchmark:
     for name, shape in _STACKS.items():
         with _stack(shape) as path:
             times = alternate(
-                {"ours": lambda p=path: open_image(p).plane(), "tifffile": lambda p=path: _bare(p)},
+                {"ours": partial(_ours, path), "tifffile": partial(_bare, path)},
                 repeats=repeats(effort, 9),
             )
         bench.cases.append(ratio_case("ours", "tifffile", times, case=name))
@@ -70,6 +71,10 @@ def open_peak_mb(effort: Effort) -> Benchmark:
             done = subprocess.run(command, check=True, capture_output=True, text=True)
         bench.cases.append({"case": name, "value": round(float(done.stdout), 1)})
     return bench
+
+
+def _ours(path: Path) -> object:
+    return open_image(path).plane()
 
 
 def _bare(path: Path) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from napari_metaseg.networks.fold import fold
 from napari_metaseg.networks.unet import build_network
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.training.batches import encode_conditions
-from napari_metaseg.training.job import draft_manifest
 from napari_metaseg.training.loop import Trainer
 from napari_metaseg.training.losses import segmentation_loss
 from napari_metaseg.training.plan import TrainingPlan, make_plan
 from napari_metaseg.training.request import TrainingRequest
+from napari_metaseg.training.result import draft_manifest
 
 _CONDITIONED = [name for name, method in METHODS.items() if method.reads_metadata]
 
@@ -49,7 +50,7 @@ def fold_vs_plain(effort: Effort) -> Benchmark:
         folded = fold(network(method), vector, plane=x)
         with torch.inference_mode():
             times = alternate(
-                {"folded": lambda net=folded: net(x), "plain": lambda: plain(x)},
+                {"folded": partial(folded, x), "plain": partial(plain, x)},
                 repeats=repeats(effort, 21),
             )
         bench.cases.append(ratio_case("folded", "plain", times, method=method, plane_px=512))
@@ -58,7 +59,7 @@ def fold_vs_plain(effort: Effort) -> Benchmark:
 
 def predict_vs_monai_fp32(effort: Effort) -> Benchmark:
     """MONAI's sliding window at its usual settings over our predictor."""
-    from monai.inferers import SlidingWindowInferer
+    from monai.inferers.inferer import SlidingWindowInferer
 
     sides = {"quick": (512,), "usual": (1024,), "full": (1024, 2048, 4096)}[effort]
     bench = Benchmark(
@@ -116,8 +117,8 @@ def train_vs_plain(effort: Effort) -> Benchmark:
         with tempfile.TemporaryDirectory() as folder:
             plan = _plan(method)
             sides = {
-                "plain": lambda p=plan: _plain_loop(p, steps),
-                "ours": lambda p=plan, f=folder: _our_loop(p, Path(f), steps),
+                "plain": partial(_plain_loop, plan, steps),
+                "ours": partial(_our_loop, plan, Path(folder), steps),
             }
             times = alternate(sides, repeats=repeats(effort, 7))
         images = steps * plan.request.batch_size
@@ -164,12 +165,12 @@ def _plain_loop(plan: TrainingPlan, steps: int) -> None:
         classes, valid = torch.from_numpy(batch.classes), torch.from_numpy(batch.valid)
         loss = segmentation_loss(logits, classes, valid, request.loss)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
 def _our_loop(plan: TrainingPlan, run: Path, steps: int) -> None:
-    trainer = Trainer(plan, draft_manifest(plan, "bench"), run, None)
+    trainer = Trainer(plan, plan.phases[0], draft_manifest(plan, "bench"), run, None)
     events = trainer.steps(CancelToken())
     for _ in range(steps):
         next(events)
