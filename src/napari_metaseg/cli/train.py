@@ -40,7 +40,7 @@ Rows are split by their column 'split' (train, val, test), else by 'group' and t
 
 DEFAULTS: Mapping[str, Any] = {
     "strategy": "conditioned",
-    "method": "film",
+    "method": "me",
     "encoding": "value",
     "width": 16,
     "depth": 3,

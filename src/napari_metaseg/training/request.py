@@ -46,7 +46,7 @@ class TrainingRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     strategy: Strategy = "conditioned"
-    method: str = "film"
+    method: str = "me"
     architecture: Architecture = "unet"
     sites: tuple[str, ...] = ("all",)
     fuse: Fused = "both"

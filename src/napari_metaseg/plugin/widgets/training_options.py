@@ -29,7 +29,7 @@ STRATEGY_GROUPS: Mapping[str, tuple[str, ...]] = {
     "Without metadata": ("general", "scale-augmented", "fine-tuned"),
 }
 METHOD_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Features grow stronger or weaker": ("film", "me", "sme", "film-sigmoid"),
+    "Features grow stronger or weaker": ("me", "sme", "film", "film-sigmoid"),
     "Filters change": (
         "fusion-lowrank",
         "fusion-eigen",
