@@ -107,7 +107,7 @@ def _add_use(group: argparse._ArgumentGroup) -> None:
         type=words,
         metavar="A,B",
         help="the fields that make a domain: for one network each, and to draw every domain "
-        "equally often (default: as --fields)",
+        "equally often (default: categories, and numbers of few values)",
     )
     group.add_argument(
         "--tuned-domain",

@@ -11,7 +11,7 @@ from napari_metaseg.conditioning.field import FieldEncoding, as_text, same_numbe
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.errors import InputError
-from napari_metaseg.training.fields import varying_fields
+from napari_metaseg.training.fields import domain_names
 from napari_metaseg.training.request import TrainingRequest
 
 MOST_DOMAINS = 16
@@ -87,12 +87,12 @@ def find_domains(
 
 
 def _domain_fields(request: TrainingRequest, train: Sequence[PlaneItem]) -> tuple[str, ...]:
-    asked = request.domain_fields or tuple(request.tuned_domain) or request.fields
-    names = asked or varying_fields(train)
+    named = () if request.domain_fields else tuple(request.tuned_domain)
+    names = named or domain_names(request, train)
     if not names:
         raise InputError(
             f"the strategy {request.strategy} needs metadata that tell domains apart",
-            got="training images that differ in no known field",
+            got="training images that differ in no field of few values",
             way_out="Name fields with --domain-fields, or choose --strategy general",
         )
     return names
@@ -144,7 +144,8 @@ def _check_untrained(
             raise InputError(
                 f"the domain {label} has no training image",
                 got=f"only images kept aside for validation, such as {item.name}",
-                way_out="Put some into the split 'train', or keep fewer images aside",
+                way_out="Put some into the split 'train', keep fewer images aside, or name fewer "
+                "fields with --domain-fields",
             )
 
 

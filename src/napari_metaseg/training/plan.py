@@ -15,6 +15,7 @@ from napari_metaseg.datasets.zoom import SCALE_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.packages.manifest import Canonical, PackageManifest, Split
+from napari_metaseg.training.balance import balance_notices
 from napari_metaseg.training.domains import Domains, find_domains
 from napari_metaseg.training.fields import seen_fields
 from napari_metaseg.training.inherit import inherited_fields, inherited_schema, parent_manifest
@@ -80,6 +81,7 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
             *notices,
             *head_notices(network, schema),
             *_scale_notices(canonical, train),
+            *balance_notices(request, train),
             *(domains.notices if domains else ()),
             *_validation_notices(validation),
         ),
