@@ -13,7 +13,7 @@ from napari_metaseg.datasets.microscope.render import exposure_for, render
 from napari_metaseg.datasets.microscope.specimen import Population, grow_specimen
 from napari_metaseg.datasets.noise import measure_noise
 from napari_metaseg.datasets.normalise import normalise
-from napari_metaseg.datasets.zoom import noise_kept, sampling_matrix
+from napari_metaseg.datasets.resample import noise_kept, sampling_matrix
 
 STILL = Augmentation(turns=False, contrast=0, noise=0)
 PHOTONS = {"fluorescence": 500.0, "brightfield": 5000.0}
