@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.acquisition.record import Value
@@ -34,6 +34,11 @@ def seen_fields(
         return varying, ()
     text = "No metadata varies between the training images: trained on the image alone."
     return (), (text,)
+
+
+def is_told_scale(strategy: str, fields: Collection[str]) -> bool:
+    """Whether patches are zoomed both ways with the network told of it by one of its fields."""
+    return strategy == "conditioned" and not SCALE_FIELDS.isdisjoint(fields)
 
 
 def varying_fields(items: Sequence[PlaneItem]) -> tuple[str, ...]:
