@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,8 +101,7 @@ class PatchSampler:
         Crops, steps and conditions are those of `batch`, apart from what is drawn after a loss of
         photons (see `Thin`).
         """
-        patches = self._patches(step, plan_crop)
-        return tuple(p for p in patches if isinstance(p, PlannedPatch))
+        return tuple(cast(list[PlannedPatch], self._patches(step, plan_crop)))
 
     def _patches(self, step: int, cut: Cut) -> list[Patch]:
         rng = np.random.default_rng([self._seed, step])
