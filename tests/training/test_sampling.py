@@ -87,7 +87,7 @@ def test_by_default_no_exposure_makes_every_image_a_domain_of_its_own(small_item
         )
         assert share == pytest.approx(1 / 4)
     told = balance_notices(TrainingRequest(), items)
-    assert any("4 domains, by magnification" in text for text in told)
+    assert any("4 domains (images alike in magnification)" in text for text in told)
 
 
 def test_numbers_of_few_values_categories_and_truths_make_domains(small_items):

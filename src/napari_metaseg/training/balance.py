@@ -33,4 +33,4 @@ def balance_notices(request: TrainingRequest, train: Sequence[PlaneItem]) -> tup
     if count < 2:
         return ()
     by = " and ".join(names)
-    return (f"Drawn equally often are {count} domains, by {by} (--domain-fields, --sampling).",)
+    return (f"Each of {count} domains (images alike in {by}) is drawn equally often.",)

@@ -83,7 +83,8 @@ def find_domains(
     _check_untrained(validation, here, found, names)
     for domain in domains:
         _check_foreground(domain)
-    return Domains(schema, domains, _unknown_notice(keys.count(None), names))
+    told = _networks_notice(request, len(domains), names)
+    return Domains(schema, domains, (*told, *_unknown_notice(keys.count(None), names)))
 
 
 def _domain_fields(request: TrainingRequest, train: Sequence[PlaneItem]) -> tuple[str, ...]:
@@ -169,6 +170,12 @@ def _same(a: Value, b: Value) -> bool:
     if isinstance(a, str | bool) or isinstance(b, str | bool):
         return as_text(a) == as_text(b)
     return same_number(a, b)
+
+
+def _networks_notice(request: TrainingRequest, count: int, names: Sequence[str]) -> tuple[str, ...]:
+    if not request.info.per_domain:
+        return ()
+    return (f"Each of {count} domains (images alike in {' and '.join(names)}) has its network.",)
 
 
 def _unknown_notice(count: int, names: Sequence[str]) -> tuple[str, ...]:

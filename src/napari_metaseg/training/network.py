@@ -37,8 +37,8 @@ def head_notices(network: NetworkConfig, schema: MetadataSchema) -> tuple[str, .
     first, *others = (field.name for field in _head_fields(schema))
     rest = f", and none for {', '.join(others)}" if others else ""
     return (
-        f"There is one head for each value of {first}{rest}: the first field of categories has the "
-        "heads (--fields chooses).",
+        f"There is one head for each value of {first}{rest}: the first field of categories has the"
+        " heads.",
     )
 
 
