@@ -91,7 +91,11 @@ def predict_files(
     """
     package = load_package(request.package)
     predictor = Predictor(
-        package, device=request.device, precision=request.precision, tile_px=request.tile_px
+        package,
+        device=request.device,
+        precision=request.precision,
+        tile_px=request.tile_px,
+        gates=request.gates,
     )
     free = list(package.manifest.field_names)
     request.check_names(free)
