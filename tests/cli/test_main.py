@@ -109,7 +109,14 @@ def test_a_kill_leaves_the_earlier_model_whole(small_cohort, small_package, tmp_
         (["train", "nowhere.csv", "--out", "m"], "no cohort table at nowhere.csv"),
         (["train", "{cohort}", "--out", "m", "--method", "magic"], "Unknown method: got magic"),
         (["train", "{cohort}", "--out", "m", "--steps", "0"], "--steps must be at least 1: got 0"),
-        (["train", "{cohort}", "--out", "m", "--steps", "x"], "--steps must be a whole number"),
+        (
+            ["train", "{cohort}", "--out", "m", "--steps", "x"],
+            "--steps must be a whole number: got x.",
+        ),
+        (
+            ["train", "{cohort}", "--out", "m", "--max-zoom", "9"],
+            "--max-zoom must be at most 4: got 9",
+        ),
         (
             ["train", "{cohort}", "--out", "m", "--strategy", "magic"],
             "--strategy has no such choice: got magic. Choose one of conditioned",

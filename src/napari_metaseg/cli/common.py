@@ -59,10 +59,10 @@ def _in_plain_words(error: ErrorDetails) -> InputError:
 _WORDS: Mapping[tuple[str, ...], str] = {
     ("int_parsing", "int_type", "int_from_float", "int_parsing_size"): "must be a whole number",
     ("float_parsing", "float_type", "finite_number"): "must be a number",
-    ("greater_than_equal",): "must be at least {ge}",
-    ("greater_than",): "must be above {gt}",
-    ("less_than_equal",): "must be at most {le}",
-    ("less_than",): "must be below {lt}",
+    ("greater_than_equal",): "must be at least {ge:g}",
+    ("greater_than",): "must be above {gt:g}",
+    ("less_than_equal",): "must be at most {le:g}",
+    ("less_than",): "must be below {lt:g}",
     ("too_short",): "must name at least one",
 }
 """Pydantic's kinds of errors, and what is said of them."""

@@ -28,7 +28,7 @@ def _choice(option: str, value: str, choices: str) -> InputError:
 
 def _number(option: str, kind: str, value: str) -> InputError:
     what = "a whole number" if kind == "int" else "a number"
-    return InputError(f"{option} must be {what}", got=value)
+    return InputError(f"{option} must be {what}", got=value.strip("'\""))
 
 
 def _option(option: str, message: str) -> InputError:
