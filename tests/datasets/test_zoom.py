@@ -116,6 +116,13 @@ def test_blur_has_the_width_that_was_asked_for():
     assert np.sqrt((spread * at**2).sum()) == pytest.approx(2.0, rel=0.02)
 
 
+def test_the_matrices_of_all_zooms_of_usual_patches_are_made_once():
+    """Two for each of the sides that a zoom by 3 both ways has at 128 pixels."""
+    keys = [(20, 16, 0.001 * n) for n in range(2 * (3 * 128 - 128 // 3 + 1))]
+    made = [sampling_matrix(*key) for key in keys]
+    assert all(sampling_matrix(*key) is one for key, one in zip(keys, made, strict=True))
+
+
 def test_only_what_was_annotated_counts_in_resampled_labels():
     classes = np.zeros((64, 64), np.int16)
     classes[20:40, 20:40] = 2

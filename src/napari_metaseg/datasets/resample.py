@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -17,6 +18,8 @@ from napari_metaseg.datasets.patch import Patch, Pixels, Step
 Matrix = NDArray[np.float32]
 _LABEL_BLUR_PX = 0.5
 """Breaks ties between pixels half in an object by what surrounds them."""
+
+_KEPT_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,26 @@ def noise_kept(weights: Matrix) -> float:
     return float(min(1.0, np.square(weights).sum(axis=1).mean() ** 2))
 
 
-@lru_cache(maxsize=256)
 def sampling_matrix(side: int, patch_px: int, sigma: float, order: Literal[1, 3] = 3) -> Matrix:
     """Blur by `sigma` and resample one axis: (patch_px, side), edges continued by the last pixel.
 
     Pixel centres are kept: output pixel i stands at (i + 0.5) / zoom - 0.5 of the input.
     """
+    return _matrices(patch_px)(side, patch_px, sigma, order)
+
+
+@lru_cache(maxsize=4)
+def _matrices(patch_px: int) -> Callable[[int, int, float, Literal[1, 3]], Matrix]:
+    """Makes matrices of so many rows, and keeps the latest in about 128 MB, but at least 256.
+
+    A zoom by 3 both ways has two for each of 342 sides at 128 pixels, and making one takes longer
+    than making the rest of a patch.
+    """
+    typical_bytes = 7 * patch_px**2
+    return lru_cache(maxsize=max(256, _KEPT_BYTES // typical_bytes))(_make_matrix)
+
+
+def _make_matrix(side: int, patch_px: int, sigma: float, order: Literal[1, 3]) -> Matrix:
     pad = 8 * math.ceil(1 + 0.5 * sigma)
     wide = np.pad(np.eye(side, dtype=np.float32), [(pad, pad), (0, 0)], mode="edge")
     blurred = ndimage.gaussian_filter1d(wide, sigma, axis=0) if sigma > 0 else wide

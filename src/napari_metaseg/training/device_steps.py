@@ -56,7 +56,7 @@ class DeviceSteps:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._matrices = lru_cache(maxsize=256)(self._send_matrices)
+        self._matrices = lru_cache(maxsize=128)(self._send_matrices)
         self._resizing = lru_cache(maxsize=32)(self._send_resizing)
 
     def do(
