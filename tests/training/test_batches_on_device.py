@@ -10,12 +10,13 @@ import torch
 
 from napari_metaseg.datasets.resample import Resample
 from napari_metaseg.events import CancelToken, CurvePoint
-from napari_metaseg.training import batches
+from napari_metaseg.training import batches, loop
 from napari_metaseg.training.batches import Dropout, iterate_batches
 from napari_metaseg.training.job import train
 from napari_metaseg.training.plan import make_plan
 from napari_metaseg.training.sampling import make_sampler
 
+CPU = torch.device("cpu")
 KINDS = (
     "film",
     "me",
@@ -85,14 +86,16 @@ def test_only_what_is_told_the_scale_is_zoomed_and_the_strategy_to_zoom(
     request = small_request.model_copy(update=changes)
     plan = make_plan(request, small_items)
     sampler = make_sampler(plan, plan.phases[0])
-    made = iterate_batches(sampler, plan.schema, dropout=Dropout(), seed=0, start=0)
+    made = iterate_batches(sampler, plan.schema, dropout=Dropout(), seed=0, start=0, device=CPU)
     list(islice(made, 4))
     made.close()
     assert resampled(on_device) == zooms
 
 
 def first_batches(sampler, plan, count=3):
-    made = iterate_batches(sampler, plan.schema, dropout=Dropout(0.2, 0.2), seed=3, start=5)
+    made = iterate_batches(
+        sampler, plan.schema, dropout=Dropout(0.2, 0.2), seed=3, start=5, device=CPU
+    )
     found = list(islice(made, count))
     made.close()
     return found
@@ -131,7 +134,9 @@ def test_on_the_cpu_numpy_makes_the_batches_as_they_are(planned):
 def test_training_asks_for_batches_of_its_own_device(
     small_request, small_items, tmp_path, monkeypatch
 ):
-    asked = []
+    own, asked = torch.device("cpu", 0), []
+    monkeypatch.setattr(loop, "resolve_device", lambda name: own)
     monkeypatch.setattr(batches, "works_on", lambda device: asked.append(device) or False)
     trained(small_request.model_copy(update={"steps": 1}), small_items, tmp_path / "m")
-    assert asked == [torch.device("cpu")]
+    assert own != CPU
+    assert asked == [own]

@@ -19,7 +19,6 @@ from napari_metaseg.training.device_patches import PackedCrops, carry_out, pack,
 from napari_metaseg.training.device_steps import DeviceSteps
 
 _DROPOUT_STREAM = 1
-_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def iterate_batches(
     dropout: Dropout | float,
     seed: int,
     start: int,
-    device: torch.device = _CPU,
+    device: torch.device,
 ) -> Iterator[TensorBatch]:
     """The batches of steps `start`, `start + 1`, ... without end; close the iterator when done.
 
