@@ -18,6 +18,13 @@ def test_it_says_what_each_field_does_and_where_the_page_is(capsys, small_packag
     assert "magnification" in out
     assert "10, 20, 40" in out
     assert (tmp_path / "inside" / "inspect.html").exists()
+    assert "--out DIR" not in out
+
+
+def test_in_a_log_it_shows_no_progress_and_ends_with_where_more_is(capsys, small_package):
+    code, out, err = metaseg(capsys, "inspect", small_package)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1].endswith("--out DIR")
 
 
 def test_with_json_it_prints_that_alone(capsys, small_package):

@@ -96,7 +96,7 @@ def test_a_stopped_training_goes_on_with_resume(small_cohort, tmp_path, capsys):
 def test_a_kill_leaves_the_earlier_model_whole(small_cohort, small_package, tmp_path):
     model = shutil.copytree(small_package, tmp_path / "model")
     before = (model / "package.json").read_bytes()
-    arguments = ["train", small_cohort, "--out", model, *SMALL[:-2], "--steps", 4000]
+    arguments = ["train", small_cohort, "--out", model, *SMALL[:-2], "--steps", 4000, "--replace"]
     with started(*arguments) as process:
         time.sleep(0.3)
         process.kill()
@@ -108,7 +108,29 @@ def test_a_kill_leaves_the_earlier_model_whole(small_cohort, small_package, tmp_
     [
         (["train", "nowhere.csv", "--out", "m"], "no cohort table at nowhere.csv"),
         (["train", "{cohort}", "--out", "m", "--method", "magic"], "Unknown method: got magic"),
-        (["train", "{cohort}", "--out", "m", "--steps", "0"], "--steps"),
+        (["train", "{cohort}", "--out", "m", "--steps", "0"], "--steps must be at least 1: got 0"),
+        (
+            ["train", "{cohort}", "--out", "m", "--steps", "x"],
+            "--steps must be a whole number: got x.",
+        ),
+        (
+            ["train", "{cohort}", "--out", "m", "--max-zoom", "9"],
+            "--max-zoom must be at most 4: got 9",
+        ),
+        (
+            ["train", "{cohort}", "--out", "m", "--strategy", "magic"],
+            "--strategy has no such choice: got magic. Choose one of conditioned",
+        ),
+        (["train", "{cohort}", "--out", "m", "--encoding", "magic"], "Choose one of value"),
+        (["train", "{cohort}", "--out", "m", "--sites", ""], "--sites: an empty list"),
+        (["train", "{cohort}", "--out", "m", "--fields", ", ,"], "--fields: an empty list"),
+        (["train", "{cohort}", "--out", "{model}"], "there is a model at"),
+        (["train", "{cohort}", "--out", "m", "--fields", "magnificaton"], "Perhaps magnification"),
+        (
+            ["train", "{cohort}", "--out", "m", "--domain-fields", "imersion"],
+            "Perhaps immersion is meant",
+        ),
+        (["train", "{cohort}", "--out", "m", "--domain-fields", "plane"], "states plane"),
         (
             ["train", "{cohort}", "--out", "m", "--strategy", "general", "--method", "film"],
             "the network sees no metadata",
@@ -125,7 +147,21 @@ def test_a_kill_leaves_the_earlier_model_whole(small_cohort, small_package, tmp_
         (["predict", "{model}", "{image}", "--out", "o", "--set", "nonsense"], "field=value"),
         (["predict", "{model}", "{image}", "--out", "o", "--tile-px", "1"], "--tile-px"),
         (["evaluate", "{model}", "{cohort}", "--out", "o", "--split", "x"], "by the split 'x'"),
+        (
+            ["predict", "{model}", "{image}", "--out", "o", "--set", "magnificaton=5"],
+            "Perhaps magnification is meant",
+        ),
         (["evaluate", "{model}", "nowhere.csv", "--out", "o"], "no cohort table"),
+        (["evaluate", "{model}", "{cohort}", "--out", "o", "--by", "modalty"], "Perhaps modality"),
+        (["inspect", "{cohort}"], "is not a model package: got a file that is no zip"),
+        (["study", "real-cells", "--out", "o", "--seeds", "x"], "--seeds must be a whole number"),
+        (
+            ["study", "imbalance", "--out", "o", "--cohort", "{cohort}"],
+            "makes its own images: got --cohort",
+        ),
+        (["predict", "--magic"], "required"),
+        (["magic"], "COMMAND has no such choice: got magic. Choose one of demo"),
+        ([], "required"),
         (["study", "nothing", "--out", "o"], "no such study: got nothing"),
         (["study", "real-cells", "--out", "o"], "--cohort"),
     ],
@@ -145,9 +181,26 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_option_is_the_callers_fault_too(capsys):
-    assert metaseg(capsys, "predict", "--magic")[0] == 2
-    assert metaseg(capsys)[0] == 2
+def test_a_model_is_replaced_only_on_demand(capsys, small_cohort, small_package, tmp_path):
+    model = shutil.copytree(small_package, tmp_path / "model")
+    before = (model / "package.json").read_bytes()
+    code, _, err = metaseg(capsys, "train", small_cohort, "--out", model, *SMALL)
+    assert code == 2
+    assert "--replace" in err
+    assert (model / "package.json").read_bytes() == before
+    code, _, _ = metaseg(capsys, "train", small_cohort, "--out", model, *SMALL, "--replace")
+    assert code == 0
+    assert (model / "package.json").read_bytes() != before
+
+
+def test_a_field_that_the_model_does_not_use_is_said(capsys, small_cohort, small_package, tmp_path):
+    image = next((small_cohort.parent / "images").iterdir())
+    arguments = ["predict", small_package, image, "--out", tmp_path, "--set", "immersion=Oil"]
+    code, _, err = metaseg(capsys, *arguments)
+    assert code == 0
+    assert err.count("does not use immersion; it looks at magnification") == 1
+    (entry,) = json.loads((tmp_path / "predictions.json").read_text())
+    assert "does not use immersion" in entry["notices"][0]
 
 
 @pytest.mark.parametrize(

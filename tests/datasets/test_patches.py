@@ -3,7 +3,9 @@ import pytest
 
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.labels import convert_labels
+from napari_metaseg.datasets.patch import Patch
 from napari_metaseg.datasets.patches import PatchSampler
+from napari_metaseg.datasets.steps import AddNoise, Thin
 from napari_metaseg.errors import InputError
 
 
@@ -87,25 +89,71 @@ def test_sparse_labels_without_a_stroke_are_refused(make_item):
         sampler([make_item("a", target=empty)])
 
 
-def test_every_augmentation_together_is_drawn_from_seed_and_step_alone(make_item):
+KNOWN = {
+    "magnification": 20.0,
+    "pixel_size_um": 0.325,
+    "modality": "fluorescence",
+    "plane_offset_um": 0.0,
+    "exposure_ms": 40.0,
+}
+
+
+def photographed(make_item):
+    """A ramp with the shot noise of its brightness, and everything known of it."""
     rng = np.random.default_rng(0)
     ramp = np.tile(np.linspace(20, 900, 128), (128, 1))
     image = rng.poisson(ramp)[None].astype(np.float32)
     labels = np.zeros((128, 128), np.int32)
     labels[40:80, 40:80] = 1
-    known = {
-        "magnification": 20.0,
-        "pixel_size_um": 0.325,
-        "modality": "fluorescence",
-        "plane_offset_um": 0.0,
-        "exposure_ms": 40.0,
-    }
-    item = make_item(image=image, target=convert_labels(labels, "instances"), condition=known)
+    return make_item(image=image, target=convert_labels(labels, "instances"), condition=dict(KNOWN))
+
+
+def test_every_augmentation_together_is_drawn_from_seed_and_step_alone(make_item):
+    item = photographed(make_item)
     every = Augmentation(max_thinning=4, max_defocus_um=4)
     batches = [sampler([item], augmentation=every, batch_size=24).batch(3) for _ in range(2)]
     assert np.array_equal(batches[0].images, batches[1].images)
     assert batches[0].conditions == batches[1].conditions
-    for name, value in known.items():
+    for name, value in KNOWN.items():
         if name != "modality":
             seen = [c[name] for c in batches[0].conditions]
             assert 0.2 < np.mean([s != value for s in seen]) < 1, name
+
+
+def carried_out(plan):
+    """The planned patch with its steps done; noise drawn from elsewhere."""
+    patch = Patch(plan.image, plan.classes, plan.valid, plan.condition, plan.noise, plan.stretch)
+    rng = np.random.default_rng(99)
+    for step in plan.steps:
+        patch = patch.do(step, rng)
+    return patch
+
+
+def test_a_plan_carried_out_is_the_batch(make_item):
+    """Through noise, too, of which only the numbers differ: all that is drawn after it agrees."""
+    many = sampler([photographed(make_item)], augmentation=Augmentation(max_defocus_um=4))
+    for step in range(4):
+        batch, plans = many.batch(step), many.plan(step)
+        assert tuple(plan.condition for plan in plans) == batch.conditions
+        made = [carried_out(plan) for plan in plans]
+        assert np.array_equal(np.stack([p.classes for p in made]), batch.classes)
+        assert np.array_equal(np.stack([p.valid for p in made]), batch.valid)
+        apart = np.stack([p.image for p in made]) - batch.images
+        assert 0 < np.abs(apart).mean() < 0.1
+        assert apart.mean() == pytest.approx(0, abs=0.01)
+
+
+def test_a_plan_without_noise_carried_out_is_the_batch_bit_for_bit(make_item):
+    quiet = Augmentation(max_defocus_um=4, noise=0, restore_noise=False)
+    many = sampler([photographed(make_item)], augmentation=quiet)
+    made = [carried_out(plan) for plan in many.plan(3)]
+    assert np.array_equal(np.stack([p.image for p in made]), many.batch(3).images)
+
+
+def test_the_exposure_follows_the_photons_in_a_plan(make_item):
+    settings = Augmentation(max_zoom=1, max_thinning=4, thinning_share=1)
+    plans = sampler([photographed(make_item)], augmentation=settings).plan(0)
+    for plan in plans:
+        (thin,) = (step for step in plan.steps if isinstance(step, Thin))
+        assert plan.condition["exposure_ms"] == pytest.approx(40 / thin.factor)
+        assert not any(isinstance(step, AddNoise) for step in plan.steps)

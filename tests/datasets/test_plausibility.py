@@ -70,6 +70,13 @@ def test_without_any_scale_pixels_are_compared(items):
     assert size_notice(squares(20), {"pixel_size_um": 9.0}, sizes) is None
 
 
+def test_large_sizes_are_written_out(items):
+    sizes = measure_sizes(items({"pixel_size_um": 5.0}))
+    told = size_notice(squares(20), {"pixel_size_um": 50.0}, sizes)
+    assert "1100 µm wide" in told
+    assert "e+" not in told
+
+
 def test_a_scale_that_one_plane_lacks_is_not_used(items):
     mixed = items({"pixel_size_um": 0.5, "magnification": 20.0}) + items({"magnification": 20.0})
     assert measure_sizes(mixed).unit == "µm at 1x"

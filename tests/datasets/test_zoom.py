@@ -13,7 +13,7 @@ from napari_metaseg.datasets.microscope.render import exposure_for, render
 from napari_metaseg.datasets.microscope.specimen import Population, grow_specimen
 from napari_metaseg.datasets.noise import measure_noise
 from napari_metaseg.datasets.normalise import normalise
-from napari_metaseg.datasets.zoom import noise_kept, sampling_matrix
+from napari_metaseg.datasets.resample import noise_kept, sampling_matrix
 
 STILL = Augmentation(turns=False, contrast=0, noise=0)
 PHOTONS = {"fluorescence": 500.0, "brightfield": 5000.0}
@@ -114,6 +114,13 @@ def test_blur_has_the_width_that_was_asked_for():
     spread = sampling_matrix(61, 61, 2.0)[30]
     at = np.arange(61) - 30
     assert np.sqrt((spread * at**2).sum()) == pytest.approx(2.0, rel=0.02)
+
+
+def test_the_matrices_of_all_zooms_of_usual_patches_are_made_once():
+    """Two for each of the sides that a zoom by 3 both ways has at 128 pixels."""
+    keys = [(20, 16, 0.001 * n) for n in range(2 * (3 * 128 - 128 // 3 + 1))]
+    made = [sampling_matrix(*key) for key in keys]
+    assert all(sampling_matrix(*key) is one for key, one in zip(keys, made, strict=True))
 
 
 def test_only_what_was_annotated_counts_in_resampled_labels():

@@ -8,6 +8,7 @@ from npe2 import PluginManager, PluginManifest
 import napari_metaseg
 from napari_metaseg.datasets.microscope.samples import SAMPLE_TITLES
 from napari_metaseg.plugin.reader import ENDINGS, get_reader
+from napari_metaseg.plugin.settings import Preferences
 
 PACKAGED = Path(napari_metaseg.__file__).parent / "napari.yaml"
 
@@ -39,8 +40,11 @@ def test_every_sample_of_the_microscope_is_offered_under_its_title(manifest):
 
 def test_preferences_have_a_plain_description_each(manifest):
     work = manifest.contributions.configurations["work"]
-    assert set(work.properties) == {"device", "model_folder", "minutes"}
+    assert set(work.properties) == {"device", "model_folder", "minutes", "averages"}
     assert all(p.description for p in work.properties.values())
+    averages = work.properties["averages"]
+    gates = [Preferences(averages=choice).gates for choice in averages.enum]
+    assert (gates, averages.default) == (["exact", "fast"], Preferences().averages)
 
 
 def test_the_link_at_the_top_shows_the_packaged_manifest():

@@ -10,9 +10,8 @@ from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.unet import build_network
-from napari_metaseg.packages.manifest import Canonical, PackageManifest
+from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import ModelPackage, load_package
-from napari_metaseg.prediction.gate_plane import LARGEST_WHOLE_PX, thinned
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.runner import NetworkRunner
 
@@ -178,40 +177,6 @@ def test_unknown_devices_and_precisions_are_refused(device, precision):
 def test_a_missing_gpu_is_named_with_the_way_out():
     with pytest.raises(InputError, match=r"no usable cuda device.*--device cpu"):
         Predictor(package(), device="cuda")
-
-
-def test_gates_of_large_planes_come_from_a_part_that_does_not_depend_on_tiles():
-    small, large = np.zeros((1, 1024, 900)), np.random.default_rng(0).random((1, 2000, 1500))
-    assert thinned(small) is small
-    part = thinned(large)
-    assert part.shape == (1, 1024, 1024)
-    assert np.array_equal(part, thinned(large))
-    assert np.array_equal(part[:, :256, :256], large[:, :256, :256])
-    assert np.array_equal(part[:, -256:, -256:], large[:, -256:, -256:])
-
-
-def test_an_approximate_result_on_a_large_plane_is_said_to_be_one(noise):
-    large = np.tile(noise, (1, 11, 1))
-    (notice,) = Predictor(package("sme"), device="cpu").predict_plane(large, CONDITIONS[0]).notices
-    assert "a part of this large image" in notice
-    assert (
-        Predictor(package("film"), device="cpu").predict_plane(large, CONDITIONS[0]).notices == ()
-    )
-    # The published upsampling takes every plane whole, and its averages with it.
-    whole = Predictor(package("sme", upsampling="bilinear"), device="cpu")
-    assert whole.predict_plane(large, CONDITIONS[0]).notices == ()
-
-
-def test_what_is_large_is_decided_at_the_scale_the_network_sees(noise):
-    model = package("sme")
-    canonical = Canonical(field="magnification", value=20.0)
-    scaled = replace(model, manifest=model.manifest.model_copy(update={"canonical": canonical}))
-    predictor = Predictor(scaled, device="cpu")
-    tall = np.tile(noise, (1, 6, 1))
-    grown, shrunk = (predictor.predict_plane(tall, c).notices for c in CONDITIONS)
-    assert max(tall.shape) < LARGEST_WHOLE_PX < 2 * max(tall.shape)
-    assert any("a part of this large image" in notice for notice in grown)
-    assert not shrunk
 
 
 def test_a_trained_package_predicts_the_plane_it_is_given(small_package, small_items):

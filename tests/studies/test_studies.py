@@ -84,6 +84,13 @@ def test_a_study_from_its_arms_to_its_report(tiny, tmp_path):
     assert {r["arm"] for r in rows} == {a.name for a in (OTSU, GENERAL, FILM, FILM_WITHHELD)}
     film = next(r for r in rows if r["arm"] == FILM.name)
     assert (film["method"], film["steps"], film["metadata_at_test"]) == ("film", "2", "true")
+    assert (film["max_zoom"], film["zoom_beyond"], film["fields"]) == (
+        "1.2",
+        "1.0",
+        "magnification",
+    )
+    general = next(r for r in rows if r["arm"] == GENERAL.name)
+    assert (general["max_zoom"], general["zoom_beyond"], general["fields"]) == ("1.0", "", "")
     assert int(film["parameters"]) > 0
     assert float(film["train_seconds"]) > 0
     assert {r["baseline"] for r in table(folder / "comparisons.csv")} == {GENERAL.name}
@@ -196,6 +203,15 @@ def test_a_study_without_name_or_folder_is_refused(capsys):
     assert "NAME is missing" in capsys.readouterr().err
     assert main(["study", "imbalance"]) == 2
     assert "--out is missing" in capsys.readouterr().err
+
+
+def test_a_cohort_is_refused_where_a_study_makes_its_own_images(tiny, tmp_path):
+    tiny(GENERAL)
+    with pytest.raises(InputError, match=r"makes its own images.*real-cells, focus-series"):
+        finish(run_study(request(tmp_path, cohort=tmp_path / "c.csv"), CancelToken()))
+    assert list(tmp_path.iterdir()) == []
+    takes = {name for name, study in STUDIES.items() if study.takes_cohort}
+    assert takes == {name for name, study in STUDIES.items() if "--cohort" in study.sentence}
 
 
 def test_an_unknown_study_is_refused(tmp_path):

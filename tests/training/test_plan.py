@@ -69,7 +69,10 @@ def test_which_of_several_fields_has_the_heads_is_said(small_items):
     assert plan.network.head_columns == (0, 1)
     assert any("one head for each value of task, and none for style" in n for n in plan.notices)
     alone = make_plan(request.model_copy(update={"fields": ("task",)}), items)
-    assert not any("head" in notice for notice in alone.notices)
+    (told,) = [notice for notice in alone.notices if "head" in notice]
+    assert "one head for each value of task:" in told
+    plain = make_plan(request.model_copy(update={"method": "film"}), items)
+    assert not any("head" in notice for notice in plain.notices)
 
 
 def test_the_general_strategy_sees_no_metadata(small_items):
@@ -106,6 +109,7 @@ def test_what_cannot_be_trained_on_is_refused(small_items):
     [
         ({"method": "magic"}, "Choose one of none, film"),
         ({"sites": ("roof",)}, "Choose among all"),
+        ({"sites": ()}, "at least 1"),
         ({"patch_px": 100}, "multiple of 8"),
         ({"steps": 0}, "greater than or equal to 1"),
         ({"encoding": "morse"}, "thermometer"),

@@ -8,10 +8,13 @@ import pytest
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.patches import PatchSampler
+from napari_metaseg.errors import InputError
 from napari_metaseg.packages.manifest import Canonical
+from napari_metaseg.training.balance import balance_notices, domain_weights
+from napari_metaseg.training.fields import domain_names
 from napari_metaseg.training.plan import make_plan
 from napari_metaseg.training.request import TrainingRequest
-from napari_metaseg.training.sampling import domain_weights, make_sampler
+from napari_metaseg.training.sampling import make_sampler
 from napari_metaseg.training.scale import Coarsening, ResolutionSampler
 
 UNKNOWN = {"modality": "DIC"}
@@ -43,7 +46,8 @@ def test_every_domain_has_the_same_share_and_unknown_is_one(
 ):
     items = described(small_items)
     request = TrainingRequest(fields=fields, domain_fields=domain_fields)
-    weights = domain_weights(items, request)
+    assert domain_names(request, items) == names
+    weights = domain_weights(items, names)
     assert weights.sum() == pytest.approx(1)
     shares: dict[tuple[object, ...], float] = {}
     for item, weight in zip(items, weights, strict=True):
@@ -55,7 +59,77 @@ def test_every_domain_has_the_same_share_and_unknown_is_one(
 
 def test_images_of_one_domain_are_drawn_alike(small_items):
     items = described(small_items, [{"magnification": 10.0}] * 4)
-    assert domain_weights(items, TrainingRequest()) == pytest.approx([1 / 4] * 4)
+    names = domain_names(TrainingRequest(), items)
+    assert domain_weights(items, names) == pytest.approx([1 / 4] * 4)
+
+
+def recorded(magnification, count, **more):
+    """So many images of one lens, each exposed for as long as it needed."""
+    lens = {"magnification": magnification, "pixel_size_um": 6.5 / magnification}
+    lens["immersion"] = "Water" if magnification == 40 else "Air"
+    return [
+        lens | {"exposure_ms": 26.1 * 1.013**n * magnification**0.3, **more} for n in range(count)
+    ]
+
+
+def test_by_default_no_exposure_makes_every_image_a_domain_of_its_own(small_items):
+    """Shares as in a cohort of four lenses, one of them rare: pixel size and immersion follow."""
+    counts = {5.0: 40, 10.0: 60, 20.0: 2, 40.0: 98}
+    items = described(small_items, [c for m, n in counts.items() for c in recorded(m, n)])
+    names = domain_names(TrainingRequest(), items)
+    assert names == ("magnification",)
+    weights = domain_weights(items, names)
+    for magnification in counts:
+        share = sum(
+            w
+            for w, i in zip(weights, items, strict=True)
+            if i.condition["magnification"] == magnification
+        )
+        assert share == pytest.approx(1 / 4)
+    told = balance_notices(TrainingRequest(), items)
+    assert any("4 domains (images alike in magnification)" in text for text in told)
+
+
+def test_numbers_of_few_values_categories_and_truths_make_domains(small_items):
+    conditions = [
+        {"modality": m, "exposure_ms": e, "in_focus": f, "plane_offset_um": 0.01 * n}
+        for n, (m, e, f) in enumerate(
+            [("DIC", 10.0, True), ("DIC", 10.0, False), ("fluorescence", 20.0, True)] * 5
+            + [("fluorescence", 10.0, True)] * 2
+        )
+    ]
+    names = domain_names(TrainingRequest(), described(small_items, conditions))
+    assert names == ("modality", "exposure_ms", "in_focus")
+
+
+def test_a_field_that_says_the_same_multiplies_no_domains(small_items):
+    """A pixel size follows from its magnification, until a camera bins."""
+    plain = [c for m in (10.0, 20.0) for c in recorded(m, 4)]
+    binned = [*plain, *[c | {"pixel_size_um": 1.3} for c in plain[:2]]]
+    request = TrainingRequest(fields=("magnification", "pixel_size_um"))
+    assert domain_names(request, described(small_items, plain)) == ("magnification",)
+    assert domain_names(request, described(small_items, binned)) == request.fields
+
+
+def test_where_no_field_sorts_the_images_each_is_drawn_alike(small_items):
+    items = described(small_items, [{"exposure_ms": 10.0 + n} for n in range(9)])
+    assert domain_names(TrainingRequest(), items) == ()
+    assert domain_weights(items, ()) == pytest.approx([1 / 9] * 9)
+    assert balance_notices(TrainingRequest(), items) == ()
+
+
+def test_a_named_domain_field_is_taken_as_it_is_or_refused(small_items):
+    items = described(small_items, [{"exposure_ms": 10.0 + n} for n in range(9)])
+    named = TrainingRequest(domain_fields=("exposure_ms",))
+    assert domain_names(named, items) == ("exposure_ms",)
+    with pytest.raises(InputError, match="No training image states plane"):
+        domain_names(TrainingRequest(domain_fields=("plane",)), items)
+
+
+def test_nothing_is_told_where_domains_do_not_count(small_items):
+    items = described(small_items)
+    assert balance_notices(TrainingRequest(sampling="natural"), items) == ()
+    assert balance_notices(TrainingRequest(strategy="specialists"), items) == ()
 
 
 def sampler_for(items, **changes):

@@ -119,12 +119,14 @@ def test_domains_that_cannot_have_a_network_are_refused(request_for, small_items
         for j in range(9)
     ]
     with pytest.raises(InputError, match="one network per domain would be"):
-        make_plan(request_for("specialists", fields=("exposure_ms",)), many)
+        make_plan(request_for("specialists", domain_fields=("exposure_ms",)), many)
+    with pytest.raises(InputError, match=r"no field of few values.*--domain-fields"):
+        make_plan(request_for("specialists", fields=()), many)
     lost = [
         replace(i, split="val" if i.condition["magnification"] == 40.0 else "train", group=i.name)
         for i in small_items
     ]
-    with pytest.raises(InputError, match="domain 40x has no training image"):
+    with pytest.raises(InputError, match=r"domain 40x has no training image.*--domain-fields"):
         make_plan(request_for("specialists"), lost)
     bare = [replace(i, condition={}) for i in small_items]
     with pytest.raises(InputError, match="needs metadata that tell domains apart"):
@@ -158,6 +160,17 @@ def test_stopping_keeps_the_networks_that_were_begun_and_says_so(
     assert package.manifest.provenance["stopped_before"] == ["40x"]
     assert "40x" in (result.package / "README.md").read_text()
     assert Predictor(package, device="cpu").predict_plane(small_items[0].image, {}).notices
+
+
+@pytest.mark.parametrize("strategy", ["specialists", "ensemble", "fine-tuned"])
+def test_domains_need_no_options_where_every_exposure_differs(strategy, request_for, small_items):
+    items = [
+        replace(item, condition={**item.condition, "exposure_ms": 20 + 1.7 * n})
+        for n, item in enumerate(small_items)
+    ]
+    plan = make_plan(request_for(strategy, fields=()), items)
+    assert [d.label for d in plan.domains.every] == ["10x", "20x", "40x"]
+    assert any("Each of 3 domains (images alike in magnification)" in n for n in plan.notices)
 
 
 def test_images_that_state_no_domain_are_said_to_train_nothing(request_for, small_items):

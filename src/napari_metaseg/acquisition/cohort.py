@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FieldSpec, parse_value
+from napari_metaseg.acquisition.fields import (
+    CONDITION_FIELDS,
+    FieldSpec,
+    parse_value,
+    which_is_meant,
+)
 from napari_metaseg.acquisition.project import find_project
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.acquisition.table import read_table, write_table
@@ -71,12 +76,13 @@ def read_cohort(path: Path, *, extra_fields: Sequence[str] = ()) -> tuple[Cohort
             got=", ".join(table.columns) or "no columns",
             way_out="Add a column named 'image' with one image path per row",
         )
-    absent = [name for name in extra_fields if name not in (*table.columns, *CONDITION_FIELDS)]
+    known = (*CONDITION_FIELDS, *table.columns)
+    absent = [name for name in extra_fields if name not in known]
     if absent:
         raise InputError(
             f"the cohort table {path} has no column for the field {absent[0]!r}",
-            got=", ".join(table.columns),
-            way_out="Name a condition field or one of the table's own columns",
+            got=f"columns {', '.join(table.columns)}",
+            way_out=which_is_meant(absent[0], known),
         )
     if not table.rows:
         raise InputError(f"the cohort table {path} has no rows", way_out="Add one row per image")

@@ -6,8 +6,9 @@ that a project declares (`project.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 from napari_metaseg.acquisition.record import Value
@@ -117,6 +118,13 @@ def parse_value(name: str, text: str, declared: Specs = _NO_SPECS) -> Value | No
 def check_value(name: str, value: Value, declared: Specs = _NO_SPECS) -> Value:
     """`value` as the field's own type; raises `InputError` where it does not fit."""
     return _require(parse_value(name, str(value), declared), name)
+
+
+def which_is_meant(name: str, known: Iterable[str]) -> str:
+    """A way out for a name that is none of the known ones: the nearest, else all of them."""
+    choices = list(dict.fromkeys(known))
+    nearest = get_close_matches(name, choices, n=1)
+    return f"Perhaps {nearest[0]} is meant" if nearest else f"Choose one of {', '.join(choices)}"
 
 
 def _allowed(spec: FieldSpec | None, word: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CurvePoint, Event, Notice, Progress
@@ -27,8 +28,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The parts of a comma-separated option."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """The parts of a comma-separated option; refuses a list that names nothing."""
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts:
+        raise argparse.ArgumentTypeError("an empty list. Name at least one, or leave it out")
+    return parts
 
 
 def checked(kind: type[_Request], values: Mapping[str, Any]) -> _Request:
@@ -36,14 +40,42 @@ def checked(kind: type[_Request], values: Mapping[str, Any]) -> _Request:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + "-".join(str(p) for p in first["loc"][:1]).replace("_", "-")
-        raise InputError(f"{option}: {first['msg']}", got=first.get("input")) from None
+        raise _in_plain_words(error.errors()[0]) from None
 
 
-def follow(events: Generator[Event, None, _Result], *, quiet: bool = False) -> _Result:
-    """Run a job to its end, showing on stderr how far it is; returns the job's result."""
-    line = _StatusLine(quiet)
+def _in_plain_words(error: ErrorDetails) -> InputError:
+    """What pydantic found wrong with an option, as a person would say it."""
+    option = "--" + "-".join(str(p) for p in error["loc"][:1]).replace("_", "-")
+    limits = error.get("ctx", {})
+    for kinds, words_ in _WORDS.items():
+        if error["type"] in kinds:
+            return InputError(f"{option} {words_.format(**limits)}", got=error.get("input"))
+    if error["type"] == "literal_error":
+        way_out = f"Choose one of {limits['expected'].replace(chr(39), '')}"
+        return InputError(f"{option} has no such choice", got=error.get("input"), way_out=way_out)
+    return InputError(f"{option}: {error['msg']}", got=error.get("input"))
+
+
+_WORDS: Mapping[tuple[str, ...], str] = {
+    ("int_parsing", "int_type", "int_from_float", "int_parsing_size"): "must be a whole number",
+    ("float_parsing", "float_type", "finite_number"): "must be a number",
+    ("greater_than_equal",): "must be at least {ge:g}",
+    ("greater_than",): "must be above {gt:g}",
+    ("less_than_equal",): "must be at most {le:g}",
+    ("less_than",): "must be below {lt:g}",
+    ("too_short",): "must name at least one",
+}
+"""Pydantic's kinds of errors, and what is said of them."""
+
+
+def follow(
+    events: Generator[Event, None, _Result], *, quiet: bool = False, brief: bool = False
+) -> _Result:
+    """Run a job to its end, showing on stderr how far it is; returns the job's result.
+
+    A `brief` job, of seconds, shows that on a terminal only: a log needs no line of it.
+    """
+    line = _StatusLine(quiet, brief)
     try:
         while True:
             try:
@@ -58,8 +90,8 @@ def follow(events: Generator[Event, None, _Result], *, quiet: bool = False) -> _
 class _StatusLine:
     """One line that is rewritten on a terminal; in a log, a line per tenth of the job."""
 
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self, quiet: bool, brief: bool) -> None:
+        self._quiet, self._brief = quiet, brief
         self._terminal = sys.stderr.isatty()
         self._open = False
         self._tenth = -1
@@ -87,7 +119,7 @@ class _StatusLine:
         if self._terminal:
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
             self._open = True
-        elif tenth != self._tenth:
+        elif tenth != self._tenth and not self._brief:
             print(text, file=sys.stderr, flush=True)
         self._tenth = tenth
 

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     sample = inspected_sample(package)
     curves = arguments.out is not None or arguments.json
     events = inspect_package(package, sample, token, curves=curves)
-    inspection = follow(events, quiet=arguments.json)
+    inspection = follow(events, quiet=arguments.json, brief=True)
     if arguments.out is not None:
         maps = maps_of_strongest(package, inspection)
         command = f"metaseg inspect {arguments.package} --out {arguments.out}"
@@ -59,6 +59,8 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     print_table(inspection)
     if arguments.out is not None:
         print(f"Page: {page}")
+    else:
+        print("Every layer, with figures: add --out DIR")
     return 0
 
 

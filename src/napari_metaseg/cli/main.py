@@ -13,6 +13,7 @@ from types import FrameType
 
 from napari_metaseg import __version__
 from napari_metaseg.cli import cohort, demo, evaluate, info, inspect, predict, study, train
+from napari_metaseg.cli.parser import CommandParser
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken
 
@@ -31,10 +32,12 @@ A first look:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = _parser()
     try:
-        arguments = parser.parse_args(argv)
-    except SystemExit as exit_:  # argparse has printed its message
+        arguments = _parser().parse_args(argv)
+    except InputError as error:
+        print(f"metaseg: {error}", file=sys.stderr)
+        return CALLERS
+    except SystemExit as exit_:  # argparse has printed its help
         return exit_.code if isinstance(exit_.code, int) else CALLERS
     token = CancelToken()
     previous = signal.getsignal(signal.SIGINT)
@@ -69,7 +72,7 @@ def _stop_once(token: CancelToken) -> Callable[[int, FrameType | None], None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="metaseg",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

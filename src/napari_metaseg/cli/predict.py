@@ -55,6 +55,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=512,
         help="side of a tile; smaller needs less memory, the result is the same (default: 512)",
     )
+    parser.add_argument(
+        "--gates",
+        choices=("exact", "fast"),
+        default="exact",
+        help="methods that look at the image (sme, for instance) average all of a large image, or "
+        "a sample of it: faster, not exact (default: exact)",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON, only that")
     add_device(parser)
     parser.set_defaults(run=run)
@@ -75,6 +82,7 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
             "device": arguments.device,
             "precision": arguments.precision,
             "tile_px": arguments.tile_px,
+            "gates": arguments.gates,
         },
     )
     entries = follow(predict_files(request, token), quiet=arguments.json)

@@ -71,6 +71,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("cohort", type=Path, metavar="COHORT", help="the cohort table (CSV)")
     parser.add_argument("--out", type=Path, required=True, help="the model package to write")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a model that is at OUT already"
+    )
     _add_length(parser.add_argument_group("how long"))
     _add_use(parser.add_argument_group("how metadata is used"))
     _add_method(parser.add_argument_group("how the network is steered"))
@@ -107,7 +110,7 @@ def _add_use(group: argparse._ArgumentGroup) -> None:
         type=words,
         metavar="A,B",
         help="the fields that make a domain: for one network each, and to draw every domain "
-        "equally often (default: as --fields)",
+        "equally often (default: categories, and numbers of few values)",
     )
     group.add_argument(
         "--tuned-domain",
@@ -165,7 +168,12 @@ def _add_variation(group: argparse._ArgumentGroup) -> None:
     for option, metavar, text in (
         ("--metadata-dropout", "P", "hide each field of a patch with this probability"),
         ("--record-dropout", "P", "hide all metadata of a patch with this probability"),
-        ("--max-zoom", "F", "zoom patches up to F both ways, their magnification with them"),
+        (
+            "--max-zoom",
+            "F",
+            "zoom patches out by up to F (at most 4) and in by up to F or 3, whichever is less, "
+            "their magnification with them; canonical-conditioned zooms out only",
+        ),
         ("--max-thinning", "F", "take photons away up to F times, the exposure with them"),
         ("--max-defocus-um", "UM", "defocus up to so many um, the offset from focus with it"),
     ):
@@ -212,6 +220,7 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     from napari_metaseg.training.job import train
 
     request = _request(arguments)
+    _check_out(arguments)
     items = _items(arguments.cohort, request)
     result = follow(train(request, items, arguments.out, token, resume=arguments.resume))
     score = "not validated" if result.best_score is None else f"Dice {result.best_score:.3f}"
@@ -224,6 +233,17 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
         return 130
     print(f"Next: metaseg evaluate {result.package} {arguments.cohort} --out report")
     return 0
+
+
+def _check_out(arguments: argparse.Namespace) -> None:
+    """A trained model is never lost to another by a name that was given twice."""
+    from napari_metaseg.packages.stored import is_package
+
+    if is_package(arguments.out) and arguments.resume is None and not arguments.replace:
+        raise InputError(
+            f"there is a model at {arguments.out} already",
+            way_out="Give another name, --replace to replace it, or --resume to go on with its run",
+        )
 
 
 def _request(arguments: argparse.Namespace) -> TrainingRequest:

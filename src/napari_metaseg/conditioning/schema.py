@@ -43,14 +43,7 @@ class MetadataSchema(BaseModel):
         nearest trained value). Raises `InputError` for a field that no condition states and for a
         value that does not fit its field.
         """
-        known = stated_values(conditions)
-        for name in fields:
-            if name not in known:
-                raise InputError(
-                    f"No training image states {name}",
-                    got=f"fields {', '.join(known) or 'none at all'}",
-                    way_out=f"Add {name} to the cohort table, or leave it out of the fields",
-                )
+        known = check_stated(conditions, fields)
         fitted = (fit_field(name, known[name], encoding, outside) for name in fields)
         return cls(fields=tuple(fitted))
 
@@ -99,6 +92,21 @@ class MetadataSchema(BaseModel):
         """
         columns = np.repeat(dropped, [field.size for field in self.fields], axis=-1)
         return np.where(columns, np.float32(0), vector)
+
+
+def check_stated(
+    conditions: Iterable[Condition], fields: Sequence[str]
+) -> dict[str, list[float | bool | str]]:
+    """`stated_values`; raises `InputError` for one of `fields` that no condition states."""
+    known = stated_values(conditions)
+    for name in fields:
+        if name not in known:
+            raise InputError(
+                f"No training image states {name}",
+                got=f"fields {', '.join(known) or 'none at all'}",
+                way_out=f"Add {name} to the cohort table, or leave it out of the fields",
+            )
+    return known
 
 
 def stated_values(conditions: Iterable[Condition]) -> dict[str, list[float | bool | str]]:

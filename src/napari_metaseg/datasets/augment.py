@@ -8,39 +8,40 @@ The order is that of the light: lens (`zoom`, `defocus`), photons, then what cha
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_metaseg.datasets.defocus import blur_px, can_defocus, defocused_condition
 from napari_metaseg.datasets.patch import Augmentation, Patch
-from napari_metaseg.datasets.photons import thin_all
+from napari_metaseg.datasets.steps import AddNoise, Recolour, Thin, Turn
 from napari_metaseg.datasets.zoom import draw_zoom, resample, zoomed_condition
 
 __all__ = ["Augmentation", "Patch", "augment", "draw_zoom", "zoomed_condition"]
+
+P = TypeVar("P", bound=Patch)
 
 _DIRECTIONAL_MODALITIES = {"DIC", "DPC"}
 """Their contrast has a direction, which a turn or flip would make untrue."""
 
 
-def augment(patch: Patch, settings: Augmentation, patch_px: int, rng: np.random.Generator) -> Patch:
+def augment(patch: P, settings: Augmentation, patch_px: int, rng: np.random.Generator) -> P:
     """The patch at `patch_px` pixels a side, varied as `settings` says, drawn from `rng`.
 
-    A patch of another size is resampled to `patch_px`, its metadata with it (see `zoom`).
+    A patch of another size is resampled to `patch_px`, its metadata with it (see `zoom`). A planned
+    patch is planned on, with the metadata that it will have.
     """
     patch = _focus_and_zoom(patch, settings, patch_px, rng)
     patch, thinned = _lose_photons(patch, settings, rng)
     if settings.turns and patch.condition.get("modality") not in _DIRECTIONAL_MODALITIES:
-        patch = _turn(patch, int(rng.integers(8)))
+        which = int(rng.integers(8))
+        patch = patch.do(Turn(which % 4, mirrored=which >= 4), rng)
     # Where the exposure tells how much noise there is, further noise would make that untrue.
     return _recolour(patch, settings.contrast, 0.0 if thinned else settings.noise, rng)
 
 
-def _focus_and_zoom(
-    patch: Patch, settings: Augmentation, patch_px: int, rng: np.random.Generator
-) -> Patch:
-    zoom = patch_px / patch.classes.shape[0]
+def _focus_and_zoom(patch: P, settings: Augmentation, patch_px: int, rng: np.random.Generator) -> P:
+    zoom = patch_px / patch.side
     target = zoomed_condition(patch.condition, zoom)
     distance = 0.0
     if settings.max_defocus_um > 0 and can_defocus(target):
@@ -60,9 +61,7 @@ def can_thin(patch: Patch) -> bool:
     return known and isinstance(patch.condition.get("exposure_ms"), float | int)
 
 
-def _lose_photons(
-    patch: Patch, settings: Augmentation, rng: np.random.Generator
-) -> tuple[Patch, bool]:
+def _lose_photons(patch: P, settings: Augmentation, rng: np.random.Generator) -> tuple[P, bool]:
     """The patch, perhaps with fewer photons, and whether its exposure can be told by its noise."""
     if settings.max_thinning <= 1 or not can_thin(patch):
         return patch, False
@@ -70,27 +69,16 @@ def _lose_photons(
     if share >= settings.thinning_share:
         return patch, True
     factor = float(settings.max_thinning**drawn)
-    image = thin_all(patch.image, patch.noise, patch.stretch, factor, rng)
+    patch = patch.do(Thin(factor, patch.noise, patch.stretch), rng)
     exposure = float(patch.condition["exposure_ms"]) / factor
-    return replace(patch, image=image, condition={**patch.condition, "exposure_ms": exposure}), True
+    return replace(patch, condition={**patch.condition, "exposure_ms": exposure}), True
 
 
-def _turn(patch: Patch, which: int) -> Patch:
-    def turned(array: NDArray[Any]) -> NDArray[Any]:
-        out = np.rot90(array, which % 4, axes=(-2, -1))
-        return out[..., ::-1] if which >= 4 else out
-
-    image, classes, valid = turned(patch.image), turned(patch.classes), turned(patch.valid)
-    return replace(patch, image=image, classes=classes, valid=valid)
-
-
-def _recolour(patch: Patch, contrast: float, noise: float, rng: np.random.Generator) -> Patch:
-    """Another gain and offset, as normalisation leaves them, and further noise."""
-    image = patch.image
+def _recolour(patch: P, contrast: float, noise: float, rng: np.random.Generator) -> P:
+    """Another gain and offset, and further noise."""
     if contrast > 0:
         gain, offset = rng.uniform(-1, 1, 2) * contrast
-        image = image * np.float32(1 + gain) + np.float32(offset)
+        patch = patch.do(Recolour(float(1 + gain), float(offset)), rng)
     if noise > 0:
-        sigma = np.float32(rng.uniform(0, noise))
-        image = image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
-    return replace(patch, image=image)
+        patch = patch.do(AddNoise(float(rng.uniform(0, noise))), rng)
+    return patch

@@ -1,8 +1,14 @@
-"""A training patch, and the settings of what is varied about it."""
+"""A training patch, the settings of what is varied about it, and the steps that vary it.
+
+What is drawn and what is computed are apart: a `Step` is drawn whole, except for noise, and then
+either carried out at once (`Patch`) or noted for another device to carry out (`PlannedPatch`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +76,61 @@ class Patch:
     condition: Condition
     noise: tuple[ChannelNoise, ...] = ()
     stretch: tuple[Stretch, ...] = ()
+
+    @property
+    def side(self) -> int:
+        """Pixels a side, after all steps so far."""
+        return self.classes.shape[0]
+
+    def do(self, step: Step, rng: np.random.Generator) -> Self:
+        """The patch after a step; noise is drawn from `rng`. The condition stays as it is."""
+        image, classes, valid = step.perform(self, rng)
+        return replace(self, image=image, classes=classes, valid=valid)
+
+
+@dataclass(frozen=True)
+class PlannedPatch(Patch):
+    """A patch whose steps are still to be carried out: its pixels are those of the crop.
+
+    Its condition, noise and side are those after the steps. Doing a step notes it and leaves `rng`
+    as carrying it out would, so that what is drawn next is the same; see `Step.skip`.
+    """
+
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def of(cls, crop: Patch) -> PlannedPatch:
+        """A plan without a step."""
+        return cls(crop.image, crop.classes, crop.valid, crop.condition, crop.noise, crop.stretch)
+
+    @property
+    def side(self) -> int:
+        """Pixels a side once the steps are carried out."""
+        side = self.classes.shape[0]
+        for step in self.steps:
+            side = step.side_after(side)
+        return side
+
+    def do(self, step: Step, rng: np.random.Generator) -> Self:
+        """The plan with a step more."""
+        step.skip(self, rng)
+        return replace(self, steps=(*self.steps, step))
+
+
+Pixels = tuple[NDArray[np.float32], NDArray[np.int16], NDArray[np.bool_]]
+"""Image (C, P, P), classes and valid (P, P)."""
+
+
+class Step(ABC):
+    """One piece of work on the pixels of a patch, with everything drawn but its noise."""
+
+    @abstractmethod
+    def perform(self, patch: Patch, rng: np.random.Generator) -> Pixels:
+        """The pixels after the step; noise is drawn from `rng`."""
+
+    def skip(self, patch: Patch, rng: np.random.Generator) -> None:  # noqa: B027
+        """Draw from `rng` what `perform` would. A step without noise draws nothing."""
+
+    def side_after(self, side: int) -> int:
+        """Pixels a side after the step."""
+        return side

@@ -6,8 +6,9 @@ changed what the microscope would have recorded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.labels import LabelTarget
 from napari_metaseg.datasets.noise import ChannelNoise, measure_noise
 from napari_metaseg.datasets.normalise import normalise
+from napari_metaseg.datasets.patch import PlannedPatch
 from napari_metaseg.datasets.photons import Stretch, measure_stretch
 from napari_metaseg.datasets.zoom import trained_range
 from napari_metaseg.errors import InputError
@@ -47,6 +49,10 @@ class Plane:
     annotated: NDArray[np.intp]
     noise: tuple[ChannelNoise, ...]
     stretch: tuple[Stretch, ...]
+
+
+Cut = Callable[[Plane, int, np.random.Generator], Patch]
+"""Draws a square of some pixels a side: `draw_crop` to work on it at once, else `plan_crop`."""
 
 
 class PatchSampler:
@@ -81,15 +87,25 @@ class PatchSampler:
 
     def batch(self, step: int) -> PatchBatch:
         """The patches of one step."""
-        rng = np.random.default_rng([self._seed, step])
-        drawn = self._draw(rng)
-        patches = [self._patch(int(i), rng) for i in drawn]
+        patches = self._patches(step, draw_crop)
         return PatchBatch(
             images=np.stack([p.image for p in patches]),
             classes=np.stack([p.classes for p in patches]).astype(np.int64),
             valid=np.stack([p.valid for p in patches]),
             conditions=tuple(p.condition for p in patches),
         )
+
+    def plan(self, step: int) -> tuple[PlannedPatch, ...]:
+        """The patches of one step as crops, with what is to be done to them.
+
+        Crops, steps and conditions are those of `batch`, apart from what is drawn after a loss of
+        photons (see `Thin`).
+        """
+        return tuple(cast(list[PlannedPatch], self._patches(step, plan_crop)))
+
+    def _patches(self, step: int, cut: Cut) -> list[Patch]:
+        rng = np.random.default_rng([self._seed, step])
+        return [self._patch(int(i), rng, cut) for i in self._draw(rng)]
 
     def _draw(self, rng: np.random.Generator) -> NDArray[np.integer]:
         """The planes of a batch."""
@@ -98,10 +114,10 @@ class PatchSampler:
             return rng.integers(count, size=self._batch_size)
         return rng.choice(count, size=self._batch_size, p=self._weights)
 
-    def _patch(self, index: int, rng: np.random.Generator) -> Patch:
+    def _patch(self, index: int, rng: np.random.Generator, cut: Cut) -> Patch:
         plane = self._planes[index]
         zoom = draw_zoom(self._augmentation, plane.condition, rng, self._trained)
-        patch = draw_crop(plane, max(8, round(self._patch_px / zoom)), rng)
+        patch = cut(plane, max(8, round(self._patch_px / zoom)), rng)
         return augment(patch, self._augmentation, self._patch_px, rng)
 
 
@@ -111,6 +127,11 @@ def draw_crop(plane: Plane, side: int, rng: np.random.Generator) -> Patch:
     pool = plane.foreground if centred else plane.annotated
     centre = np.unravel_index(int(rng.choice(pool)), plane.target.classes.shape)
     return _crop(plane, (int(centre[0]), int(centre[1])), side, rng)
+
+
+def plan_crop(plane: Plane, side: int, rng: np.random.Generator) -> PlannedPatch:
+    """The same square as `draw_crop`, to plan the work on it."""
+    return PlannedPatch.of(draw_crop(plane, side, rng))
 
 
 def prepare(

@@ -28,10 +28,15 @@ class Stretch:
     lows: tuple[float, ...]
     highs: tuple[float, ...]
 
-    def apply(self, thinned: Image, factor: float) -> Image:
-        """A part of the thinned plane, normalised as the whole thinned plane would be."""
+    def ends(self, factor: float) -> tuple[np.float64, np.float64]:
+        """Where the two percentiles lie after thinning by `factor`, in double precision."""
         at = np.log(factor)
         low, high = (np.interp(at, np.log(self.factors), y) for y in (self.lows, self.highs))
+        return np.float64(low), np.float64(high)
+
+    def apply(self, thinned: Image, factor: float) -> Image:
+        """A part of the thinned plane, normalised as the whole thinned plane would be."""
+        low, high = self.ends(factor)
         return np.asarray((thinned - low) / max(high - low, 1e-6), np.float32)
 
 

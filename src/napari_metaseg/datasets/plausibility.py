@@ -7,6 +7,7 @@ large or too small in µm. That is what is checked here, generously: biology var
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -92,22 +93,28 @@ def _of_usual_pixel(widths: NDArray[np.float64]) -> float:
 
 
 def _sentence(found: float, sizes: ObjectSizes) -> str:
+    seen, low, high = (_two_digits(size) for size in (found, sizes.low, sizes.high))
     if sizes.unit == "px":
         return (
-            f"the objects found are {found:.2g} px wide; in training they were {sizes.low:.2g} to "
-            f"{sizes.high:.2g} px: check that the images have the scale of the training images"
+            f"the objects found are {seen} px wide; in training they were {low} to {high} px: "
+            "check that the images have the scale of the training images"
         )
     if sizes.unit == "µm":
         return (
-            f"the objects found are {found:.2g} µm wide at the stated pixel size; in training they "
-            f"were {sizes.low:.2g} to {sizes.high:.2g} µm: check pixel_size_um and magnification"
+            f"the objects found are {seen} µm wide at the stated pixel size; in training they "
+            f"were {low} to {high} µm: check pixel_size_um and magnification"
         )
-    times = max(found / sizes.high, sizes.low / found)
+    times = _two_digits(max(found / sizes.high, sizes.low / found))
     word = "larger" if found > sizes.high else "smaller"
     return (
-        f"the objects found are {times:.2g} times {word} than any usual one in training at the "
+        f"the objects found are {times} times {word} than any usual one in training at the "
         "stated magnification: check magnification"
     )
+
+
+def _two_digits(number: float) -> str:
+    """The number to two digits, written out: 490, never 4.9e+02."""
+    return f"{Decimal(f'{number:.2g}'):f}"
 
 
 def _objects_of(target: LabelTarget) -> NDArray[np.int32]:

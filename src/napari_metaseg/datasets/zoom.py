@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Literal
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.datasets.defocus import is_blurred
-from napari_metaseg.datasets.noise import restore_noise
 from napari_metaseg.datasets.patch import Augmentation, Patch
+from napari_metaseg.datasets.resample import Resample
 
-Matrix = NDArray[np.float32]
+P = TypeVar("P", bound=Patch)
 Range = tuple[float, float]
 Trained = Mapping[str, Range]
 """The smallest and largest value of each scale field in the training set."""
@@ -36,8 +34,6 @@ UNKNOWN_SCALE = 0.0
 """A stand-in for an unknown pixel size, for planes that are zoomed all the same: no range counts
 it, and none bounds it."""
 _ONE_SCALE = 1.01
-_LABEL_BLUR_PX = 0.5
-"""Breaks ties between pixels half in an object by what surrounds them."""
 
 
 def draw_zoom(
@@ -104,68 +100,15 @@ def zoomed_condition(condition: Condition, zoom: float) -> Mapping[str, Value]:
 
 
 def resample(
-    patch: Patch, patch_px: int, settings: Augmentation, blur_px: float, rng: np.random.Generator
-) -> Patch:
+    patch: P, patch_px: int, settings: Augmentation, blur_px: float, rng: np.random.Generator
+) -> P:
     """The patch at `patch_px` a side, its PSF as wide in pixels as before where that is possible.
 
     `blur_px` is a further blur (standard deviation in the new pixels). Noise that the averaging
     took is put back where the patch knows its own.
     """
-    side = patch.classes.shape[0]
-    zoom = patch_px / side
+    zoom = patch_px / patch.side
     sigma = math.hypot(settings.psf_px * math.sqrt(max(0.0, zoom**-2 - 1)), blur_px / zoom)
-    weights = sampling_matrix(side, patch_px, round(sigma, 3))
-    image = np.stack([weights @ channel @ weights.T for channel in patch.image])
-    if settings.restore_noise and patch.noise:
-        kept = noise_kept(weights)
-        channels = zip(image, patch.noise, strict=True)
-        image = np.stack([restore_noise(c, noise, kept, rng) for c, noise in channels])
-    classes, valid = _resample_labels(patch, patch_px)
-    condition = zoomed_condition(patch.condition, zoom)
-    return Patch(image, classes, valid, condition, patch.noise, patch.stretch)
-
-
-def noise_kept(weights: Matrix) -> float:
-    """The share of a white noise's variance that is left after resampling along both axes."""
-    return float(min(1.0, np.square(weights).sum(axis=1).mean() ** 2))
-
-
-@lru_cache(maxsize=256)
-def sampling_matrix(side: int, patch_px: int, sigma: float, order: Literal[1, 3] = 3) -> Matrix:
-    """Blur by `sigma` and resample one axis: (patch_px, side), edges continued by the last pixel.
-
-    Pixel centres are kept: output pixel i stands at (i + 0.5) / zoom - 0.5 of the input.
-    """
-    pad = 8 * math.ceil(1 + 0.5 * sigma)
-    wide = np.pad(np.eye(side, dtype=np.float32), [(pad, pad), (0, 0)], mode="edge")
-    blurred = ndimage.gaussian_filter1d(wide, sigma, axis=0) if sigma > 0 else wide
-    return np.asarray(_interpolation(side, patch_px, pad, order) @ blurred, np.float32)
-
-
-@lru_cache(maxsize=256)
-def _interpolation(side: int, patch_px: int, pad: int, order: Literal[1, 3]) -> Matrix:
-    """Splines of that order through an axis of `side` and `pad` pixels more at both ends."""
-    at = (np.arange(patch_px) + 0.5) * side / patch_px - 0.5 + pad
-    rows = [
-        ndimage.map_coordinates(pixel, at[None], order=order) for pixel in np.eye(side + 2 * pad)
-    ]
-    return np.stack(rows, axis=1).astype(np.float32)
-
-
-def _resample_labels(patch: Patch, patch_px: int) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """The class that covers most of each new pixel, of what was annotated.
-
-    Taking the nearest pixel instead would shift small objects by up to a quarter of a pixel.
-    """
-    side = patch.classes.shape[0]
-    nearest = np.minimum(((np.arange(patch_px) + 0.5) * side / patch_px).astype(int), side - 1)
-    valid = patch.valid[np.ix_(nearest, nearest)]
-    present = np.unique(patch.classes)
-    if len(present) == 1:
-        return np.full((patch_px, patch_px), present[0], np.int16), valid
-    weights = sampling_matrix(side, patch_px, _LABEL_BLUR_PX, 1)
-    covers = [
-        weights @ (patch.valid & (patch.classes == c)).astype(np.float32) @ weights.T
-        for c in present
-    ]
-    return present[np.argmax(covers, axis=0)].astype(np.int16), valid
+    noise = patch.noise if settings.restore_noise else ()
+    step = Resample(patch.side, patch_px, round(sigma, 3), noise)
+    return replace(patch.do(step, rng), condition=zoomed_condition(patch.condition, zoom))

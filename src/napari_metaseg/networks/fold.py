@@ -24,7 +24,8 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.networks.unet import ConditionedUNet, ConvUnit, Stage, UNet
 
 _Affine = tuple[Tensor, Tensor]
-_PARTS = (ChannelAffine, SteerableConv2d, Head, MultiHead, DynamicHead)
+PARTS = (ChannelAffine, SteerableConv2d, Head, MultiHead, DynamicHead)
+"""The kinds of modules that metadata or the image may change."""
 
 
 class FoldedUnit(nn.Module):
@@ -88,7 +89,8 @@ def fold(network: ConditionedUNet, m: Tensor, *, plane: Tensor | None = None) ->
 
     Where gates look at the image (`network.config.needs_plane`), `plane` (1, C, Y, X) is needed:
     its gates are computed once, in the network's own order, and then stay, so that tiles of the
-    plane agree with the whole; `InputError` without it. The network itself is left as it was.
+    plane agree with the whole; `InputError` without it. A plane too large for one pass is folded
+    for with `SteppedFold`. The network itself is left as it was.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     if plane is not None:
@@ -96,11 +98,15 @@ def fold(network: ConditionedUNet, m: Tensor, *, plane: Tensor | None = None) ->
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     probe = next(network.parameters()).new_zeros(1)
     embedded = network.embed(m, probe)
-    found = _constants(network, m, embedded, plane)
+    return assemble(network, _constants(network, m, embedded, plane))
+
+
+def assemble(network: ConditionedUNet, found: Constants) -> FoldedUNet:
+    """The plain network of all constants of `network`'s parts; it shares the upsamplings."""
 
     def stage(module: nn.Module) -> FoldedStage:
         assert isinstance(module, Stage)
-        return _fold_stage(module, found)
+        return fold_stage(module, found)
 
     return FoldedUNet(
         [stage(module) for module in network.encoder],
@@ -112,7 +118,7 @@ def fold(network: ConditionedUNet, m: Tensor, *, plane: Tensor | None = None) ->
 
 
 @dataclass
-class _Constants:
+class Constants:
     """What every part of a network amounts to for one condition (and plane)."""
 
     pairs: dict[nn.Module, _Affine] = field(default_factory=dict)
@@ -134,10 +140,10 @@ class _Constants:
 
 def _constants(
     network: ConditionedUNet, m: Tensor, embedded: Tensor, plane: Tensor | None
-) -> _Constants:
+) -> Constants:
     """Every part's constants, from metadata alone or as the plane gives them."""
-    parts = [part for part in network.modules() if isinstance(part, _PARTS)]
-    found = _Constants()
+    parts = [part for part in network.modules() if isinstance(part, PARTS)]
+    found = Constants()
     if not any(part.reads_image for part in parts):
         for part in parts:
             found.see(part, (None, embedded, None))
@@ -154,7 +160,8 @@ def _constants(
     return found
 
 
-def _fold_stage(stage: Stage, found: _Constants) -> FoldedStage:
+def fold_stage(stage: Stage, found: Constants) -> FoldedStage:
+    """A stage whose parts' constants are all found."""
     units = [unit for unit in stage.units if isinstance(unit, ConvUnit)]
     pairs = [_fold_unit(unit, found) for unit in units]
     planes = [unit.conv.adds_plane for unit in units]
@@ -171,7 +178,7 @@ def _fold_stage(stage: Stage, found: _Constants) -> FoldedStage:
     )
 
 
-def _fold_unit(unit: ConvUnit, found: _Constants) -> _Affine:
+def _fold_unit(unit: ConvUnit, found: Constants) -> _Affine:
     """The unit's convolution with all that stands between it and its ReLU."""
     weight, bias = found.pairs[unit.conv]
     if unit.norm is not None:

@@ -61,6 +61,7 @@ def _metadata(manifest: PackageManifest) -> Iterator[str]:
     if not manifest.fields:
         scale = manifest.canonical and manifest.canonical.field
         yield f"Only {scale}, for the scale." if scale else "None: it looks at the image alone."
+        yield from _enlarged(manifest)
         return
     yield "| field | seen in training |"
     yield "|---|---|"
@@ -68,6 +69,21 @@ def _metadata(manifest: PackageManifest) -> Iterator[str]:
         yield f"| {field.name} | {trained_range(field)} |"
     yield ""
     yield "An unknown value is allowed for every field. Outside these ranges expect less."
+    yield from _enlarged(manifest)
+
+
+def _enlarged(manifest: PackageManifest) -> Iterator[str]:
+    """Which of the trained scales were also made from a coarser recording."""
+    enlarged = manifest.provenance.get("enlarged", {})
+    if not enlarged:
+        return
+    ranges = " and ".join(f"{name} {a:g} to {b:g}" for name, (a, b) in enlarged.items())
+    yield ""
+    yield (
+        f"Training also enlarged images, which made images of {ranges}. Enlarging adds no "
+        "resolution (empty magnification): where no recorded image had such a value, the model has "
+        "seen none as sharp as a lens of that magnification gives."
+    )
 
 
 def _what(manifest: PackageManifest) -> str:

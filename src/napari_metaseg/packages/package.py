@@ -206,6 +206,9 @@ def _unpack(path: Path, folder: Path) -> None:
                 raise InputError(f"{path} is too large", got="over 4 GiB unpacked")
             archive.extractall(folder)
     except (zipfile.BadZipFile, OSError) as error:
+        no_zip = not zipfile.is_zipfile(path)
         raise InputError(
-            f"{path} is not a model package", got=str(error), way_out="Give a folder or a zip"
+            f"{path} is not a model package",
+            got="a file that is no zip" if no_zip else str(error),
+            way_out="Give the folder that 'metaseg train' wrote, or a zip of it",
         ) from None

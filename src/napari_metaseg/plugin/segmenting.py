@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from napari_metaseg.packages.package import ModelPackage
     from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
+    from napari_metaseg.prediction.request import GatesName
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,11 @@ def plane_task(image: Image, plane: PlaneIndex) -> PlaneTask:
 class Segmenter:
     """A model made ready on a device, kept between runs. Used by one job at a time."""
 
-    def __init__(self, package: ModelPackage, device: str) -> None:
+    def __init__(
+        self, package: ModelPackage, device: str = "auto", gates: GatesName = "exact"
+    ) -> None:
         self.package, self.device = package, device
+        self.gates: GatesName = gates
         self._predictor: Predictor | None = None
 
     def run(
@@ -118,7 +122,7 @@ class Segmenter:
 
         leave_a_core()
         if self._predictor is None:
-            self._predictor = Predictor(self.package, device=self.device)
+            self._predictor = Predictor(self.package, device=self.device, gates=self.gates)
         return self._predictor
 
 

@@ -8,14 +8,25 @@ from typing import Any
 
 from platformdirs import user_data_path
 
+from napari_metaseg.prediction.request import GatesName
+
+EXACT = "whole image (exact)"
+"""The first of the two choices in the manifest; the other is a sample."""
+
 
 @dataclass(frozen=True)
 class Preferences:
-    """The remembered settings: the device, the folder of models, minutes to train."""
+    """The remembered settings: the device, the folder of models, minutes, how to average."""
 
     device: str = "auto"
     model_folder: Path = Path()
     minutes: float = 2.0
+    averages: str = EXACT
+
+    @property
+    def gates(self) -> GatesName:
+        """How the predictor averages large images."""
+        return "exact" if self.averages == EXACT else "fast"
 
 
 def preferences() -> Preferences:
@@ -28,6 +39,7 @@ def preferences() -> Preferences:
         device=str(stored.device),
         model_folder=Path(folder).expanduser() if folder else _default_folder(),
         minutes=float(stored.minutes),
+        averages=str(stored.averages),
     )
 
 

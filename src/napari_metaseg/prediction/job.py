@@ -91,9 +91,16 @@ def predict_files(
     """
     package = load_package(request.package)
     predictor = Predictor(
-        package, device=request.device, precision=request.precision, tile_px=request.tile_px
+        package,
+        device=request.device,
+        precision=request.precision,
+        tile_px=request.tile_px,
+        gates=request.gates,
     )
     free = list(package.manifest.field_names)
+    request.check_names(free)
+    unused = request.unused(free)
+    yield from (Notice(text) for text in unused)
     work = _plan(request, package.manifest.input_channels, free)
     total = sum(len(w.planes) for w in work)
     entries: list[PredictionEntry] = []
@@ -106,7 +113,7 @@ def predict_files(
             left = (time.monotonic() - start) / done * (total - done)
             yield Progress(done, total, item.row.name, left)
         entry = _write(request.out, item, results)
-        entries.append(entry)
+        entries.append(replace(entry, notices=(*unused, *entry.notices)))
         _write_index(request.out, entries)
         yield from (Notice(f"{item.row.name}: {text}") for text in entry.notices)
     return entries

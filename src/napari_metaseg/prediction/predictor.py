@@ -16,9 +16,9 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import resolve_device, resolve_precision
-from napari_metaseg.prediction.gate_plane import LARGEST_WHOLE_PX
 from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
 from napari_metaseg.prediction.members import member_notices, member_weights
+from napari_metaseg.prediction.request import GatesName
 from napari_metaseg.prediction.runner import NetworkRunner, OnTile
 from napari_metaseg.prediction.scale import canonical_factor, canonical_notices
 
@@ -29,8 +29,8 @@ class PlanePrediction:
 
     `probability` is (1, Y, X) for one class, else (K + 1, Y, X) with the background first;
     `classes` (Y, X) and `labels` (Y, X, objects from 1) follow from it; `notices` are plain
-    sentences on metadata that the model did not see in training, and on objects whose size does not
-    fit the stated scale.
+    sentences on metadata that the model did not see in training, on objects whose size does not fit
+    the stated scale, and on how a large plane was averaged.
     """
 
     probability: NDArray[np.float32]
@@ -45,7 +45,9 @@ class Predictor:
     A plane is brought to the package's canonical scale where it has one, each member that counts
     for the plane's metadata runs on it, and their weighted mean is brought back to the plane's own
     grid. `tile_px` is the side of a tile's kept part; memory grows with its square, the result does
-    not depend on it. Raises `InputError` for an unknown device or precision.
+    not depend on it. Methods that look at the image average the whole plane; with fast `gates`, and
+    a plane too large for one pass, a sample of it that does not depend on `tile_px` either. Raises
+    `InputError` for an unknown device or precision.
     """
 
     def __init__(
@@ -55,12 +57,15 @@ class Predictor:
         device: str = "auto",
         precision: str = "auto",
         tile_px: int = 512,
+        gates: GatesName = "exact",
     ) -> None:
         self.package = package
         self.device = resolve_device(device)
         self.dtype = resolve_precision(precision, self.device)
         self.tile_px = tile_px
+        self.gates: GatesName = gates
         self._runners: dict[str, NetworkRunner] = {}
+        self._last: list[NetworkRunner] = []
 
     def predict_plane(
         self,
@@ -89,18 +94,16 @@ class Predictor:
             *manifest.metadata_schema.notices(condition),
             *member_notices(manifest, condition),
             *canonical_notices(manifest.canonical, condition),
-            *self._size_notices(self._shape_seen(image, condition)),
+            *self._averaging_notices(),
         )
         return tuple(dict.fromkeys(found))
 
-    def _size_notices(self, shape: tuple[int, int]) -> tuple[str, ...]:
-        """What is approximate about a plane that the networks see at this (Y, X) shape."""
-        config = self.package.manifest.network
-        thins = config.needs_plane and config.tiles_exactly
-        if not thins or max(shape) <= LARGEST_WHOLE_PX:
-            return ()
-        label = METHODS[config.method].label
-        return (f"{label} took its averages from a part of this large image",)
+    def _averaging_notices(self) -> tuple[str, ...]:
+        """How the networks that saw the last plane averaged it, if it was large."""
+        label = METHODS[self.package.manifest.network.method].label
+        done = [runner.averaging for runner in self._last if runner.averaging]
+        worst = max(done, key=lambda averaging: averaging.difference, default=None)
+        return (worst.notice(label),) if worst else ()
 
     def _shape_seen(self, image: NDArray[np.generic], condition: Condition) -> tuple[int, int]:
         """The (Y, X) shape at which the networks see the plane."""
@@ -123,9 +126,9 @@ class Predictor:
         vector = manifest.metadata_schema.encode(condition)
         weights = self._weights(condition)
         total = np.zeros((manifest.network.out_channels, *plane.shape[-2:]), np.float32)
-        for done, (name, weight) in enumerate(weights.items()):
+        self._last = [self._runner(name) for name in weights]
+        for done, (runner, weight) in enumerate(zip(self._last, weights.values(), strict=True)):
             counted = _counted(on_tile, done, len(weights))
-            runner = self._runner(name)
             total += np.float32(weight) * runner.probability(
                 plane, vector, token=token, on_tile=counted
             )
@@ -142,7 +145,11 @@ class Predictor:
         if name not in self._runners:
             network = self.package.networks[name]
             self._runners[name] = NetworkRunner(
-                network, device=self.device, dtype=self.dtype, tile_px=self.tile_px
+                network,
+                device=self.device,
+                dtype=self.dtype,
+                tile_px=self.tile_px,
+                gates=self.gates,
             )
         return self._runners[name]
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from napari_metaseg.acquisition.fields import CONDITION_FIELDS, FieldSpec, check_value
+from napari_metaseg.acquisition.fields import (
+    CONDITION_FIELDS,
+    FieldSpec,
+    check_value,
+    which_is_meant,
+)
 from napari_metaseg.acquisition.project import find_project
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.errors import InputError
 from napari_metaseg.prediction.device import DeviceName, PrecisionName
+
+GatesName = Literal["exact", "fast"]
+"""What methods that look at the image average: the whole plane, or a sample of a large one."""
 
 
 class _Request(BaseModel):
@@ -27,23 +36,44 @@ class PredictionRequest(_Request):
 
     `inputs` are images, folders, glob patterns or cohort tables. `stated` are condition values that
     win over everything known of the images (`--set`); they are checked when the request is made,
-    free ones by the project that the inputs belong to.
+    free ones by the project that the inputs belong to. `gates` are those of `Predictor`.
     """
 
     package: str
     inputs: tuple[str, ...] = Field(min_length=1)
     out: Path
     stated: Mapping[str, Value] = {}
+    gates: GatesName = "exact"
 
     @field_validator("stated")
     @classmethod
     def _check_stated(
         cls, stated: Mapping[str, Value], info: ValidationInfo
     ) -> Mapping[str, Value]:
-        declared: dict[str, FieldSpec] = {}
-        for text in info.data.get("inputs", ()) if stated else ():
-            declared |= find_project(Path(text)).fields
+        declared = _declared(info.data.get("inputs", ())) if stated else {}
         return {name: check_value(name, value, declared) for name, value in stated.items()}
+
+    def check_names(self, of_package: Iterable[str]) -> None:
+        """Refuse a stated name that means nothing here: a slip would go unnoticed otherwise.
+
+        Known are the condition fields, those of the package, and what the project of the inputs
+        declares.
+        """
+        known = (*CONDITION_FIELDS, *of_package, *_declared(self.inputs if self.stated else ()))
+        check_field_names(self.stated, known, "--set")
+
+    def unused(self, of_package: Sequence[str]) -> tuple[str, ...]:
+        """What to say of stated fields that the package does not look at."""
+        used = {*of_package, *(_DERIVED_FROM.get(name) for name in of_package)}
+        idle = [name for name in self.stated if name not in used]
+        if not idle:
+            return ()
+        seen = ", ".join(of_package) or "the image alone"
+        return (f"This model does not use {' and '.join(idle)}; it looks at {seen}.",)
+
+
+_DERIVED_FROM = {"in_focus": "plane_offset_um"}
+"""What a stated value of another field becomes where the field itself is not stated."""
 
 
 class EvaluationRequest(_Request):
@@ -58,6 +88,20 @@ class EvaluationRequest(_Request):
     out: Path
     by: tuple[str, ...] = ()
     split: str = ""
+
+
+def check_field_names(names: Iterable[str], known: Iterable[str], option: str) -> None:
+    """Raise `InputError` for the first of `names` that is none of the `known` ones."""
+    known = tuple(dict.fromkeys(known))
+    for name in names:
+        if name not in known:
+            way_out = which_is_meant(name, known)
+            raise InputError(f"{option} names an unknown field", got=name, way_out=way_out)
+
+
+def _declared(inputs: Iterable[str]) -> dict[str, FieldSpec]:
+    """The free fields that the projects of the inputs declare."""
+    return {n: f for text in inputs for n, f in find_project(Path(text)).fields.items()}
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_metaseg.acquisition.cohort import CohortRow, column_names, read_cohort
+from napari_metaseg.acquisition.fields import CONDITION_FIELDS
+from napari_metaseg.acquisition.project import find_project
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.datasets.items import PlaneItem, iterate_items
 from napari_metaseg.errors import InputError
@@ -18,7 +20,7 @@ from napari_metaseg.events import CancelToken, Event, Progress
 from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import load_package
 from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
-from napari_metaseg.prediction.request import EvaluationRequest
+from napari_metaseg.prediction.request import EvaluationRequest, check_field_names
 
 _DEFAULT_DOMAIN = ("modality", "magnification")
 _OVERLAYS_PER_DOMAIN = 2
@@ -44,6 +46,9 @@ def evaluate_package(
     package = load_package(request.package)
     manifest = package.manifest
     by = request.by or default_domain(manifest)
+    declared = find_project(request.cohort.parent).fields
+    known = (*CONDITION_FIELDS, *manifest.field_names, *column_names(request.cohort), *declared)
+    check_field_names(request.by, known, "--by")
     rows = read_cohort(request.cohort, extra_fields=_free_fields(request.cohort, manifest, by))
     chosen, notices = select_rows(rows, request.split, manifest)
     predictor = Predictor(

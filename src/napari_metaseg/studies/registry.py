@@ -35,12 +35,14 @@ class Study:
 
     `design` makes or loads its images below the request's `out` / "cohorts", yielding what it does,
     and otherwise only describes: it trains nothing. `illustrate` draws further pictures of the
-    packages of the first seed, by arm, and returns PNG and caption by file name.
+    packages of the first seed, by arm, and returns PNG and caption by file name. `takes_cohort`
+    says that it is of real images, those of the request's cohort.
     """
 
     sentence: str
     design: Design
     illustrate: Illustrate | None = None
+    takes_cohort: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,12 @@ STUDIES: Mapping[str, Study] = {
     "real-cells": Study(
         "real images (--cohort): do metadata help, for sources seen in training and never seen?",
         real_cells.design,
+        takes_cohort=True,
     ),
     "focus-series": Study(
         "a real focus series (--cohort): does it help to know each plane's offset from focus?",
         focus_series.design,
+        takes_cohort=True,
     ),
     "imbalance": Study(
         "four magnifications in shares of 20, 30, 1 and 49 %: which strategy serves the rare one?",
@@ -140,6 +144,7 @@ STUDIES: Mapping[str, Study] = {
     "reimaged": Study(
         "real images (--cohort) at other magnifications: do metadata or one common scale help?",
         reimaged.design,
+        takes_cohort=True,
     ),
 }
 
@@ -148,12 +153,20 @@ def run_study(request: StudyRequest, token: CancelToken) -> Generator[Event, Non
     """Run what is missing of a study, collect all its runs, and write its report.
 
     Runs that other processes performed into the same folder are collected too. Raises `InputError`
-    for a name that is no study, `Cancelled` on the token; finished runs are kept.
+    for a name that is no study and for a cohort given to one that makes its own images, `Cancelled`
+    on the token; finished runs are kept.
     """
     if request.name not in STUDIES:
         known = ", ".join(STUDIES)
         raise InputError("no such study", got=request.name, way_out=f"Choose one of {known}")
     study = STUDIES[request.name]
+    if request.cohort is not None and not study.takes_cohort:
+        real = ", ".join(name for name, other in STUDIES.items() if other.takes_cohort)
+        raise InputError(
+            f"the study {request.name} makes its own images",
+            got=f"--cohort {request.cohort}",
+            way_out=f"Leave out --cohort, or choose one of {real}",
+        )
     trials = yield from study.design(request)
     notices = yield from perform_all(trials, request, token)
     results = collect(trials, request)

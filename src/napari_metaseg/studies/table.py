@@ -15,6 +15,7 @@ from napari_metaseg.evaluation.domains import label_of
 from napari_metaseg.evaluation.intervals import Interval, bootstrap_interval, macro_interval
 from napari_metaseg.evaluation.scores import Domain, ImageScore
 from napari_metaseg.studies.arms import Arm
+from napari_metaseg.studies.effective import effective
 from napari_metaseg.studies.runs import RunRecord
 
 MEAN_OF_DOMAINS = "mean of domains"
@@ -22,7 +23,7 @@ _SETTINGS = (
     *("strategy", "method", "architecture", "sites", "encoding", "outside", "fuse", "generator"),
     *("fields", "domain_fields", "steps", "width", "depth", "patch_px", "batch_size"),
     *("learning_rate", "sampling", "metadata_dropout", "record_dropout", "max_zoom"),
-    *("max_thinning", "max_defocus_um"),
+    *("zoom_beyond", "max_thinning", "max_defocus_um"),
 )
 
 
@@ -111,9 +112,10 @@ class Row:
 
 
 def run_rows(records: Sequence[RunRecord]) -> Iterator[dict[str, object]]:
-    """The rows of runs.csv: one a run and domain, with the run's settings."""
+    """The rows of runs.csv: one a run and domain, with the settings that the run trained by."""
     for record in records:
-        settings = {name: _plain(record.configuration.get(name)) for name in _SETTINGS}
+        trained_by = effective(record.configuration)
+        settings = {name: _plain(trained_by.get(name)) for name in _SETTINGS}
         for label, members in _by_label(record.images).items():
             yield {
                 "study": record.study,

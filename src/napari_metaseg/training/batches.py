@@ -15,6 +15,8 @@ from torch import Tensor
 
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.patches import PatchBatch, PatchSampler
+from napari_metaseg.training.device_patches import PackedCrops, carry_out, pack, works_on
+from napari_metaseg.training.device_steps import DeviceSteps
 
 _DROPOUT_STREAM = 1
 
@@ -50,7 +52,11 @@ class Dropout:
 
 
 def encode_conditions(
-    batch: PatchBatch, schema: MetadataSchema, dropout: Dropout | float, seed: int, step: int
+    batch: PatchBatch | PackedCrops,
+    schema: MetadataSchema,
+    dropout: Dropout | float,
+    seed: int,
+    step: int,
 ) -> NDArray[np.float32]:
     """One metadata vector (N, M) per patch, parts of it hidden as `dropout` says.
 
@@ -89,24 +95,37 @@ def iterate_batches(
     dropout: Dropout | float,
     seed: int,
     start: int,
+    device: torch.device,
 ) -> Iterator[TensorBatch]:
-    """The batches of steps `start`, `start + 1`, ... without end; close the iterator when done."""
+    """The batches of steps `start`, `start + 1`, ... without end; close the iterator when done.
 
-    def make(step: int) -> TensorBatch:
-        patches = sampler.batch(step)
+    For the CPU numpy makes them whole in the thread ahead. For a GPU that thread draws and crops
+    only; the pixels are worked on there once the batch is asked for, and stay there.
+    """
+    gpu = DeviceSteps(device) if works_on(device) else None
+
+    def make(step: int) -> tuple[PatchBatch | PackedCrops, Tensor]:
+        patches = pack(sampler.plan(step), seed, step) if gpu else sampler.batch(step)
         metadata = encode_conditions(patches, schema, dropout, seed, step)
-        return TensorBatch(
-            images=torch.from_numpy(patches.images),
-            classes=torch.from_numpy(patches.classes),
-            valid=torch.from_numpy(patches.valid),
-            metadata=torch.from_numpy(metadata),
-        )
+        return patches, torch.from_numpy(metadata)
 
     with ThreadPoolExecutor(1, thread_name_prefix="patches") as pool:
         step = start
         ahead = pool.submit(make, step)
         while True:
-            current = ahead.result()
+            patches, metadata = ahead.result()
             step += 1
             ahead = pool.submit(make, step)
-            yield current
+            yield TensorBatch(*_pixels(patches, gpu), metadata)
+
+
+def _pixels(
+    patches: PatchBatch | PackedCrops, gpu: DeviceSteps | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Images, classes and valid: as they were made, or made now where they are needed."""
+    if isinstance(patches, PatchBatch):
+        parts = (patches.images, patches.classes, patches.valid)
+        images, classes, valid = (torch.from_numpy(part) for part in parts)
+        return images, classes, valid
+    assert gpu is not None
+    return carry_out(patches, gpu)

@@ -11,7 +11,7 @@ from napari_metaseg.conditioning.field import FieldEncoding, as_text, same_numbe
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.errors import InputError
-from napari_metaseg.training.fields import varying_fields
+from napari_metaseg.training.fields import domain_names
 from napari_metaseg.training.request import TrainingRequest
 
 MOST_DOMAINS = 16
@@ -83,16 +83,17 @@ def find_domains(
     _check_untrained(validation, here, found, names)
     for domain in domains:
         _check_foreground(domain)
-    return Domains(schema, domains, _unknown_notice(keys.count(None), names))
+    told = _networks_notice(request, len(domains), names)
+    return Domains(schema, domains, (*told, *_unknown_notice(keys.count(None), names)))
 
 
 def _domain_fields(request: TrainingRequest, train: Sequence[PlaneItem]) -> tuple[str, ...]:
-    asked = request.domain_fields or tuple(request.tuned_domain) or request.fields
-    names = asked or varying_fields(train)
+    named = () if request.domain_fields else tuple(request.tuned_domain)
+    names = named or domain_names(request, train)
     if not names:
         raise InputError(
             f"the strategy {request.strategy} needs metadata that tell domains apart",
-            got="training images that differ in no known field",
+            got="training images that differ in no field of few values",
             way_out="Name fields with --domain-fields, or choose --strategy general",
         )
     return names
@@ -144,7 +145,8 @@ def _check_untrained(
             raise InputError(
                 f"the domain {label} has no training image",
                 got=f"only images kept aside for validation, such as {item.name}",
-                way_out="Put some into the split 'train', or keep fewer images aside",
+                way_out="Put some into the split 'train', keep fewer images aside, or name fewer "
+                "fields with --domain-fields",
             )
 
 
@@ -168,6 +170,12 @@ def _same(a: Value, b: Value) -> bool:
     if isinstance(a, str | bool) or isinstance(b, str | bool):
         return as_text(a) == as_text(b)
     return same_number(a, b)
+
+
+def _networks_notice(request: TrainingRequest, count: int, names: Sequence[str]) -> tuple[str, ...]:
+    if not request.info.per_domain:
+        return ()
+    return (f"Each of {count} domains (images alike in {' and '.join(names)}) has its network.",)
 
 
 def _unknown_notice(count: int, names: Sequence[str]) -> tuple[str, ...]:

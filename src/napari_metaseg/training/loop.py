@@ -125,6 +125,7 @@ class Trainer:
             dropout=Dropout(request.metadata_dropout, 0 if hides else request.record_dropout),
             seed=request.seed,
             start=self.position.step,
+            device=self.device,
         )
 
     def _advance(self, elapsed_s: float) -> None:

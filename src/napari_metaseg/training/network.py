@@ -31,14 +31,14 @@ def network_config(request: TrainingRequest, schema: MetadataSchema, classes: in
 
 
 def head_notices(network: NetworkConfig, schema: MetadataSchema) -> tuple[str, ...]:
-    """Which field has the heads of a multi-head network, where several could have them."""
-    fields = _head_fields(schema) if network.method == "multi-head" else []
-    if len(fields) < 2:
+    """Which field chooses the head of a multi-head network, and which others could have."""
+    if network.method != "multi-head":
         return ()
-    first, *others = (field.name for field in fields)
+    first, *others = (field.name for field in _head_fields(schema))
+    rest = f", and none for {', '.join(others)}" if others else ""
     return (
-        f"There is one head for each value of {first}, and none for {', '.join(others)}: the first"
-        " field of categories has the heads.",
+        f"There is one head for each value of {first}{rest}: the first field of categories has the"
+        " heads.",
     )
 
 

@@ -11,12 +11,12 @@ from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.normalise import check_finite
 from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_splits
-from napari_metaseg.datasets.zoom import SCALE_FIELDS
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.packages.manifest import Canonical, PackageManifest, Split
+from napari_metaseg.training.balance import balance_notices
 from napari_metaseg.training.domains import Domains, find_domains
-from napari_metaseg.training.fields import seen_fields
+from napari_metaseg.training.fields import is_told_scale, seen_fields
 from napari_metaseg.training.inherit import inherited_fields, inherited_schema, parent_manifest
 from napari_metaseg.training.network import head_notices, network_config
 from napari_metaseg.training.phases import Phase, plan_phases, spread
@@ -80,6 +80,7 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
             *notices,
             *head_notices(network, schema),
             *_scale_notices(canonical, train),
+            *balance_notices(request, train),
             *(domains.notices if domains else ()),
             *_validation_notices(validation),
         ),
@@ -128,8 +129,7 @@ def _canonical(
 
 def _augmentation(request: TrainingRequest, fields: Sequence[str]) -> Augmentation:
     """What is varied: zoom only where the network is told of it, or the strategy is to zoom."""
-    told = request.strategy == "conditioned" and not SCALE_FIELDS.isdisjoint(fields)
-    zooms = told or request.strategy == "scale-augmented"
+    zooms = is_told_scale(request.strategy, fields) or request.strategy == "scale-augmented"
     return Augmentation(
         max_zoom=request.max_zoom if zooms else 1.0,
         zoom_beyond=request.zoom_beyond if zooms else float("inf"),

@@ -35,8 +35,9 @@ class TrainingRequest(BaseModel):
     photons and defocus; 1, 1 and 0 turn them off. `metadata_dropout` hides each field, and
     `record_dropout` the whole record of a patch, with that probability. `domain_fields` say what
     makes a domain for strategies with one network each and for `sampling`, which draws images as
-    often as they are there, or every domain equally often (empty: `fields`, else those that vary);
-    `zoom_beyond` is the factor by which zooming may leave the scales of a training set of several.
+    often as they are there, or every domain equally often (empty: those that `fields.domain_names`
+    chooses); `zoom_beyond` is the factor by which zooming may leave the scales of a training set
+    of several.
     `tuned_domain` is the domain that `fine-tuned` ends on (empty: the rarest). `max_zoom` lowers
     the resolution only in canonical strategies, whose patches have resized pixels: they refuse
     `max_thinning` and `max_defocus_um`, which relate to recorded ones. With `init_from` the
@@ -48,7 +49,7 @@ class TrainingRequest(BaseModel):
     strategy: Strategy = "conditioned"
     method: str = "me"
     architecture: Architecture = "unet"
-    sites: tuple[str, ...] = ("all",)
+    sites: tuple[str, ...] = Field(default=("all",), min_length=1)
     fuse: Fused = "both"
     generator: Generator = "learned"
     encoding: Encoding = "value"

@@ -18,6 +18,7 @@ from napari_metaseg.packages.manifest import Member, PackageManifest
 from napari_metaseg.packages.package import ModelPackage, Sample
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.score import default_domain
+from napari_metaseg.training.enlarged import enlarged_scales
 from napari_metaseg.training.plan import TrainingPlan
 from napari_metaseg.training.run import TrainedPhase
 from napari_metaseg.training.validation import validate
@@ -90,7 +91,7 @@ def _scores(
 
 def _provenance(plan: TrainingPlan, trained: Sequence[TrainedPhase]) -> dict[str, Any]:
     now = dt.datetime.now(dt.UTC)
-    told = {
+    told: dict[str, Any] = {
         "software": f"napari-metaseg {__version__}, torch {torch.__version__}",
         "python": platform.python_version(),
         "trained_at": now.isoformat(timespec="seconds"),
@@ -101,6 +102,9 @@ def _provenance(plan: TrainingPlan, trained: Sequence[TrainedPhase]) -> dict[str
         "training_seconds": round(sum(one.position.elapsed_s for one in trained)),
         "request": plan.request.model_dump(mode="json"),
     }
+    enlarged = enlarged_scales(plan.augmentation, [item.condition for item in plan.train])
+    if enlarged:
+        told["enlarged"] = {name: list(ends) for name, ends in enlarged.items()}
     missing = [phase.title for phase in plan.phases[len(trained) :]]
     return told | ({"stopped_before": missing} if missing else {})
 

@@ -13,8 +13,9 @@ from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation, Patch, augment
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.labels import LabelTarget
-from napari_metaseg.datasets.patches import PatchSampler, Plane, draw_crop, prepare
+from napari_metaseg.datasets.patches import Cut, PatchSampler, Plane, prepare
 from napari_metaseg.datasets.resize import resize_image, resize_labels, scaled_shape
+from napari_metaseg.datasets.steps import Resize
 from napari_metaseg.datasets.zoom import UNKNOWN_SCALE, can_zoom, resample
 from napari_metaseg.errors import InputError
 from napari_metaseg.packages.manifest import Canonical
@@ -134,27 +135,27 @@ class ResolutionSampler(PatchSampler):
         pairs = zip(items, scaled, strict=True)
         self._recorded = [prepare(item, zooming, like.image) for item, like in pairs]
 
-    def _patch(self, index: int, rng: np.random.Generator) -> Patch:
+    def _patch(self, index: int, rng: np.random.Generator, cut: Cut) -> Patch:
         plane = self._recorded[index]
         if rng.random() < self._coarsening.unscaled:
-            return self._unscaled(plane, rng)
+            return self._unscaled(plane, rng, cut)
         share, zoom = rng.random(), float(self._coarsening.zoom ** -rng.random())
         canonical = self._coarsening.canonical
         if share >= 0.5 or canonical.field not in plane.condition or not can_zoom(plane.condition):
-            return super()._patch(index, rng)
+            return super()._patch(index, rng, cut)
         side = max(8, round(self._patch_px / canonical_factor(canonical, plane.condition)))
-        recorded = draw_crop(plane, side, rng)
+        recorded = cut(plane, side, rng)
         patch = coarser(recorded, zoom, self._patch_px, self._augmentation, rng)
         known = self._planes[index]
         patch = replace(patch, noise=known.noise, stretch=known.stretch)
         return augment(patch, self._augmentation, self._patch_px, rng)
 
-    def _unscaled(self, plane: Plane, rng: np.random.Generator) -> Patch:
+    def _unscaled(self, plane: Plane, rng: np.random.Generator, cut: Cut) -> Patch:
         """What prediction sees of a plane without metadata: as recorded, and nothing told.
 
         The modality alone stays, as it says which planes may be turned.
         """
-        patch = draw_crop(plane, self._patch_px, rng)
+        patch = cut(plane, self._patch_px, rng)
         known = {n: v for n, v in patch.condition.items() if n == "modality"}
         patch = replace(patch, condition=known, noise=(), stretch=())
         return augment(patch, self._augmentation, self._patch_px, rng)
@@ -172,13 +173,7 @@ def coarser(
     The first is what a lens of that magnification would have recorded, the second what prediction
     does with such an image. The zoom is rounded to whole pixels, towards 1.
     """
-    side = math.ceil(recorded.classes.shape[0] * zoom)
-    if side < recorded.classes.shape[0]:
+    side = math.ceil(recorded.side * zoom)
+    if side < recorded.side:
         recorded = resample(recorded, side, settings, 0.0, rng)
-    shape = (patch_px, patch_px)
-    return replace(
-        recorded,
-        image=resize_image(recorded.image, shape),
-        classes=resize_labels(recorded.classes, shape),
-        valid=resize_labels(recorded.valid, shape),
-    )
+    return recorded.do(Resize(patch_px), rng)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_metaseg.plugin import known, layers, outputs
+from napari_metaseg.plugin.settings import Preferences
 from napari_metaseg.plugin.widgets.score import ScoreWidget
 from napari_metaseg.plugin.widgets.segment import SegmentWidget
 from napari_metaseg.plugin.widgets.train import TrainWidget
@@ -224,6 +225,18 @@ def test_every_image_is_segmented_onto_labels_and_probability(
         assert 0 <= found.probability.data.min() <= found.probability.data.max() <= 1
         assert outputs.planes_done(found.labels)
     assert panel.this_button.button.isEnabled()
+
+
+def test_how_large_images_are_averaged_is_a_preference(
+    make_panel, trained, three_images, wait_for, monkeypatch
+):
+    panel = make_panel(SegmentWidget)
+    for averages, gates in (("whole image (exact)", "exact"), ("sample (faster)", "fast")):
+        chosen = Preferences(averages=averages)
+        monkeypatch.setattr("napari_metaseg.plugin.widgets.segment.preferences", lambda p=chosen: p)
+        panel.segment_this()
+        wait_for(lambda: not panel.busy)
+        assert panel._segmenter._predictor.gates == gates
 
 
 def test_the_threshold_cuts_the_stored_probability_anew(

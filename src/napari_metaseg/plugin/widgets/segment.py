@@ -139,10 +139,16 @@ class SegmentWidget(Panel):
         if model is None or self.busy or not chosen:
             return
         tasks = [plane_task(image, plane) for image, plane in chosen]
-        if self._segmenter is None:
-            self._segmenter = Segmenter(model.package, preferences().device)
-        segmenter, threshold = self._segmenter, self.threshold.value
+        segmenter, threshold = self._ready(model), self.threshold.value
         self._begin("Segmenting …", lambda token: segmenter.run(tasks, threshold, token))
+
+    def _ready(self, model: LoadedModel) -> Segmenter:
+        """The segmenter of the model in use, as the preferences stand now."""
+        stored = preferences()
+        kept = self._segmenter
+        if kept is None or (kept.device, kept.gates) != (stored.device, stored.gates):
+            self._segmenter = kept = Segmenter(model.package, stored.device, stored.gates)
+        return kept
 
     def _begin(self, words: str, work: Any) -> None:
         self.progress.begin(words)
