@@ -62,9 +62,13 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Notice:
-    """One plain sentence that the user should see and that stops nothing."""
+    """One plain sentence that the user should see and that stops nothing.
+
+    `concerns` is whether something may be amiss; else it only says what was chosen.
+    """
 
     text: str
+    concerns: bool = True
 
 
 Event = Progress | CurvePoint | Notice

@@ -67,12 +67,12 @@ def test_which_of_several_fields_has_the_heads_is_said(small_items):
     request = TrainingRequest(method="multi-head", fields=("task", "style"), validation_fraction=0)
     plan = make_plan(request, items)
     assert plan.network.head_columns == (0, 1)
-    assert any("one head for each value of task, and none for style" in n for n in plan.notices)
+    assert any("one head for each value of task, and none for style" in n for n in plan.choices)
     alone = make_plan(request.model_copy(update={"fields": ("task",)}), items)
-    (told,) = [notice for notice in alone.notices if "head" in notice]
+    (told,) = [notice for notice in alone.choices if "head" in notice]
     assert "one head for each value of task:" in told
     plain = make_plan(request.model_copy(update={"method": "film"}), items)
-    assert not any("head" in notice for notice in plain.notices)
+    assert not any("head" in notice for notice in plain.choices)
 
 
 def test_the_general_strategy_sees_no_metadata(small_items):

@@ -170,7 +170,7 @@ def test_domains_need_no_options_where_every_exposure_differs(strategy, request_
     ]
     plan = make_plan(request_for(strategy, fields=()), items)
     assert [d.label for d in plan.domains.every] == ["10x", "20x", "40x"]
-    assert any("Each of 3 domains (images alike in magnification)" in n for n in plan.notices)
+    assert any("Each of 3 domains (images alike in magnification)" in n for n in plan.choices)
 
 
 def test_images_that_state_no_domain_are_said_to_train_nothing(request_for, small_items):

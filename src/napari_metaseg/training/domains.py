@@ -35,10 +35,14 @@ class Domain:
 
 @dataclass(frozen=True)
 class Domains:
-    """Every domain, the schema that tells how far one is from another, and what to say of them."""
+    """Every domain, and the schema that tells how far one is from another.
+
+    `choices` and `notices` are those of a training plan.
+    """
 
     schema: MetadataSchema
     every: tuple[Domain, ...]
+    choices: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
     def rarest(self) -> Domain:
@@ -83,8 +87,8 @@ def find_domains(
     _check_untrained(validation, here, found, names)
     for domain in domains:
         _check_foreground(domain)
-    told = _networks_notice(request, len(domains), names)
-    return Domains(schema, domains, (*told, *_unknown_notice(keys.count(None), names)))
+    told = _networks_told(request, len(domains), names)
+    return Domains(schema, domains, told, _unknown_notice(keys.count(None), names))
 
 
 def _domain_fields(request: TrainingRequest, train: Sequence[PlaneItem]) -> tuple[str, ...]:
@@ -172,7 +176,7 @@ def _same(a: Value, b: Value) -> bool:
     return same_number(a, b)
 
 
-def _networks_notice(request: TrainingRequest, count: int, names: Sequence[str]) -> tuple[str, ...]:
+def _networks_told(request: TrainingRequest, count: int, names: Sequence[str]) -> tuple[str, ...]:
     if not request.info.per_domain:
         return ()
     return (f"Each of {count} domains (images alike in {' and '.join(names)}) has its network.",)

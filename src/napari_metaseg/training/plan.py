@@ -29,6 +29,7 @@ class TrainingPlan:
     """Everything a run needs, settled: who trains, what the networks see and how they are built.
 
     `domains` is None where the strategy has none; `canonical` where images keep their scale.
+    `choices` are sentences on what was chosen for the user, `notices` on what may be amiss.
     """
 
     request: TrainingRequest
@@ -42,6 +43,7 @@ class TrainingPlan:
     phases: tuple[Phase, ...]
     domains: Domains | None
     canonical: Canonical | None
+    choices: tuple[str, ...]
     notices: tuple[str, ...]
 
 
@@ -76,11 +78,14 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
         phases=plan_phases(request, train, validation, domains),
         domains=domains,
         canonical=canonical,
+        choices=(
+            *head_notices(network, schema),
+            *balance_notices(request, train),
+            *(domains.choices if domains else ()),
+        ),
         notices=(
             *notices,
-            *head_notices(network, schema),
             *_scale_notices(canonical, train),
-            *balance_notices(request, train),
             *(domains.notices if domains else ()),
             *_validation_notices(validation),
         ),

@@ -46,9 +46,10 @@ def train_phases(
         trainer = Trainer(plan, phase, manifest, phase_folder(plan, run, phase), start)
         if not done:
             start_run(run, plan.request)
+            yield from (Notice(text, concerns=False) for text in plan.choices)
             yield from (Notice(text) for text in plan.notices)
         if phase.title and trainer.progress < 1:
-            yield Notice(f"Training {_counted(plan, phase)}")
+            yield Notice(f"Training {_counted(plan, phase)}", concerns=False)
         for event in trainer.steps(token):
             yield _of_run(event, plan, phase, done)
         done.append(TrainedPhase(phase, trainer.best_network(), trainer.position))

@@ -207,8 +207,13 @@ class TrainWidget(Panel):
         elif isinstance(event, DeviceFound):
             self.workspace.device = event.words
         elif isinstance(event, Notice):
-            self._notices.append(plain(event.text))
-            self.say(plain(event.text), "warn")
+            self._note(event)
+
+    def _note(self, notice: Notice) -> None:
+        text = plain(notice.text)
+        if notice.concerns:
+            self._notices.append(text)
+        self.say(text, "warn" if notice.concerns else "info")
 
     def _show_progress(self, event: Progress) -> None:
         words = event.message if event.message != "training" else f"step {event.done}"
