@@ -73,7 +73,7 @@ def test_it_says_which_metadata_the_network_will_see(train, three_images):
 
 
 def test_it_says_so_when_another_method_or_other_metadata_are_chosen(train, three_images):
-    assert train._method.text().startswith("Recommended: Feature modulation")
+    assert train._method.text().startswith("Recommended: Metadata attention")
     train.advanced.fields.tick("modality")
     assert train._sees.text() == "It sees what you ticked: modality."
     train.advanced.form.set_value("method", "none")
@@ -90,7 +90,7 @@ def test_another_strategy_is_said_with_what_it_uses(train, three_images):
     train.advanced.form.set_value("strategy", "general")
     assert train._sees.text() == "It looks at the image alone."
     train.advanced.form.set_value("strategy", "canonical-conditioned")
-    assert "Feature modulation" in train._method.text()
+    assert "Metadata attention" in train._method.text()
     assert "magnification" in train._sees.text()
 
 
