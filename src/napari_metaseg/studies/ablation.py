@@ -25,7 +25,7 @@ from napari_metaseg.studies.magnification import FEWER_STEPS, STEPS, ladder_tria
 from napari_metaseg.studies.magnification_arms import CANONICAL, CANONICAL_CONDITIONED
 from napari_metaseg.studies.study import StudyRequest, Trial
 
-ABLATED = ("film", "fusion-lowrank", "sme")
+ABLATED = ("me", "film", "fusion-lowrank", "sme")
 FALSE: Mapping[MetadataAtTest, str] = {
     "wrong": "the trained value farthest from the true one",
     "random": "any trained value, by chance also the true one",
