@@ -223,7 +223,7 @@ def test_a_folder_that_cannot_be_written_is_named(capsys, small_package, small_c
 
 
 def test_the_defaults_that_train_tells_are_those_of_a_request():
-    from napari_metaseg.cli.train import DEFAULTS
+    from napari_metaseg.cli.training_options import DEFAULTS
     from napari_metaseg.training.request import TrainingRequest
 
     told = {name: TrainingRequest.model_fields[name].default for name in DEFAULTS}

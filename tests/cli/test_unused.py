@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from napari_metaseg.cli.train import DEFAULTS, SAMPLINGS
+from napari_metaseg.cli.training_options import DEFAULTS, SAMPLINGS
 from napari_metaseg.cli.unused import check_unused
 from napari_metaseg.errors import InputError
 
