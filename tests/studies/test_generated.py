@@ -107,10 +107,11 @@ def test_irrelevant_metadata_are_always_the_same_and_leave_the_rest_alone(trials
     assert len(set(told)) == len(told)
 
 
-def test_arms_of_an_ablation_share_one_network_but_for_the_twin(trials):
-    first = trials("ablation")[0]
-    film = [arm for arm in first.arms if arm.name.startswith("film")]
-    assert {arm.metadata for arm in film} == {"true", "withheld", "wrong", "random", "noisy"}
-    assert len({str(sorted(arm.changes.items())) for arm in film}) == 2
-    (twin,) = [arm for arm in film if arm.changes != film[0].changes]
+@pytest.mark.parametrize("number", range(len(ablation.ABLATED)))
+def test_arms_of_an_ablation_share_one_network_but_for_the_twin(trials, number):
+    trial, method = trials("ablation")[number], ablation.ABLATED[number]
+    own = [arm for arm in trial.arms if arm.changes["method"] == method]
+    assert {arm.metadata for arm in own} == {"true", "withheld", "wrong", "random", "noisy"}
+    assert len({str(sorted(arm.changes.items())) for arm in own}) == 2
+    (twin,) = [arm for arm in own if arm.changes != own[0].changes]
     assert (twin.changes["metadata_dropout"], twin.metadata) == (1.0, "withheld")

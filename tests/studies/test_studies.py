@@ -75,7 +75,7 @@ def test_a_study_from_its_arms_to_its_report(tiny, tmp_path):
     result, events = finish(run_study(request(tmp_path), CancelToken()))
     assert len(files(tmp_path / "runs" / "tiny", "*.json")) == 4
     packages = files(tmp_path / "packages" / "c", "*")
-    assert [p.rsplit("-", 2)[0] for p in packages] == ["conditioned-film", "general-film"]
+    assert [p.rsplit("-", 2)[0] for p in packages] == ["conditioned-film", "general-none"]
     folder = result.report.parent
     assert files(folder, "*.csv") == ["comparisons.csv", "runs.csv", "summary.csv"]
     for name in folder.iterdir():

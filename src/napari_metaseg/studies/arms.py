@@ -28,7 +28,11 @@ class Arm:
 
 
 OTSU = Arm("Otsu threshold", "no training: one threshold per image", otsu=True)
-GENERAL = Arm("U-Net, no metadata", "the same network without metadata", {"strategy": "general"})
+GENERAL = Arm(
+    "U-Net, no metadata",
+    "the same network without metadata",
+    {"strategy": "general", "method": "none"},
+)
 FILM = Arm("U-Net + metadata (FiLM)", "metadata scale and shift the features", {"method": "film"})
 FUSION = Arm(
     "U-Net + metadata (fusion)",
