@@ -20,11 +20,10 @@ from napari_metaseg.plugin.widgets.score import ScoreWidget
 from napari_metaseg.plugin.widgets.segment import SegmentWidget
 from napari_metaseg.plugin.widgets.train import TrainWidget
 from napari_metaseg.plugin.workspace import workspace_of
+from napari_metaseg.studies.demo_settings import DEMO_DOMAIN, DEMO_MINUTES, DEMO_SETTINGS
 
 DOCK_WIDTH = 330
-FIELDS = ("magnification", "modality")
 _QUICK_STEPS = 30
-_MINUTES = 2.0
 
 
 def open_demo(folder: Path, *, quick: bool = False) -> None:
@@ -107,9 +106,9 @@ class Demo(QObject):
         train.model_folder = self.folder
         train.model_name.setText("demo model")
         train.finds.setText("tumour nuclei")
-        train.minutes.setValue(_MINUTES)
-        train.advanced.fields.tick(*FIELDS)
-        for name, value in (("width", 12), ("patch_px", 96)):
+        train.minutes.setValue(DEMO_MINUTES)
+        train.advanced.fields.tick(*DEMO_DOMAIN)
+        for name, value in DEMO_SETTINGS.items():
             train.advanced.form.set_value(name, value)
         train.advanced.form.set_value("steps", self.steps)
         train.source.use_cohort(cohort)

@@ -14,11 +14,10 @@ from napari_metaseg.evaluation.report import write_report
 from napari_metaseg.events import CancelToken, Event, Notice
 from napari_metaseg.prediction.request import EvaluationRequest
 from napari_metaseg.prediction.score import evaluate_package
+from napari_metaseg.studies.demo_settings import DEMO_DOMAIN, DEMO_MINUTES, DEMO_SETTINGS
 from napari_metaseg.training.job import train
 from napari_metaseg.training.request import TrainingRequest
 
-DEMO_DOMAIN = ("modality", "magnification")
-_DEMO_MINUTES = 2.0
 _QUICK_STEPS = 30
 
 
@@ -34,19 +33,14 @@ class DemoResult:
 
 def demo_training(*, quick: bool = False, seed: int = 0) -> TrainingRequest:
     """The training request of the demo; `quick` only shows that everything runs."""
-    return TrainingRequest(
-        fields=DEMO_DOMAIN,
-        width=12,
-        patch_px=96,
-        batch_size=8,
-        seed=seed,
-        steps=_QUICK_STEPS if quick else None,
-        minutes=None if quick else _DEMO_MINUTES,
-        # Two minutes are too short to learn a wide range of scales, and to do without metadata.
-        max_zoom=1.4,
-        record_dropout=0.0,
-        class_names=("tumour nuclei",),
-    )
+    own = {
+        "fields": DEMO_DOMAIN,
+        "seed": seed,
+        "steps": _QUICK_STEPS if quick else None,
+        "minutes": None if quick else DEMO_MINUTES,
+        "class_names": ("tumour nuclei",),
+    }
+    return TrainingRequest.model_validate({**DEMO_SETTINGS, **own})
 
 
 def run_demo(
