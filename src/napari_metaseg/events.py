@@ -9,6 +9,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_metaseg.errors import Cancelled
 
 
@@ -71,4 +74,15 @@ class Notice:
     concerns: bool = True
 
 
-Event = Progress | CurvePoint | Notice
+@dataclass(frozen=True)
+class Preview:
+    """What the network in training makes of the plane that was asked for, after so many steps.
+
+    `probability` is that of a plane prediction: (1, Y, X), or background first.
+    """
+
+    step: int
+    probability: NDArray[np.float32]
+
+
+Event = Progress | CurvePoint | Notice | Preview

@@ -17,7 +17,7 @@ _Request = TypeVar("_Request", bound=BaseModel)
 _Result = TypeVar("_Result")
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse._ActionsContainer) -> None:
     """Add `--device`."""
     parser.add_argument(
         "--device",

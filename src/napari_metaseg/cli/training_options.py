@@ -13,6 +13,7 @@ from napari_metaseg.conditioning.encodings import ENCODINGS
 from napari_metaseg.conditioning.field import Outside
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.sites import SITE_GROUPS
+from napari_metaseg.datasets.labels import ObjectTarget
 from napari_metaseg.networks.config import Architecture, Fused, Generator
 from napari_metaseg.packages.strategies import STRATEGIES
 
@@ -35,6 +36,10 @@ DEFAULTS: Mapping[str, Any] = {
 
 
 SAMPLINGS = ("balanced", "natural")
+LOSSES = ("bce+dice", "bce", "dice", "cross-entropy", "focal", "focal+dice")
+OPTIMIZERS = ("adamw", "adam")
+SCHEDULES = ("cosine", "one-cycle", "cyclic")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +48,9 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     _add_use(parser.add_argument_group("how metadata is used"))
     _add_method(parser.add_argument_group("how the network is steered"))
     _add_variation(parser.add_argument_group("what is hidden and varied in training"))
+    _add_learning(parser.add_argument_group("how it learns"))
+    _add_computing(parser.add_argument_group("what computes"))
     _add_other(parser.add_argument_group("other"))
-    add_device(parser)
 
 
 def _add_length(group: argparse._ArgumentGroup) -> None:
@@ -147,8 +153,80 @@ def _add_variation(group: argparse._ArgumentGroup) -> None:
         group.add_argument(option, type=float, metavar=metavar, help=text)
 
 
+def _add_learning(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--loss", choices=LOSSES, help="default: bce+dice")
+    group.add_argument(
+        "--objects",
+        choices=get_args(ObjectTarget),
+        help="what is learned of labels that tell objects apart: where objects are (mask, "
+        "default), also their rims (boundary), or also how deep in an object a pixel lies "
+        "(distance); the last two part objects that touch",
+    )
+    group.add_argument(
+        "--class-weights",
+        type=_class_weights,
+        metavar="W",
+        help="balanced, or a weight per class in the cross-entropy, background first: 1,2,5",
+    )
+    group.add_argument("--optimizer", choices=OPTIMIZERS, help="default: adamw")
+    group.add_argument("--learning-rate", type=float, metavar="R", help="the highest one")
+    group.add_argument(
+        "--schedule",
+        choices=SCHEDULES,
+        help="of the learning rate: cosine (default), one-cycle, or cyclic as in the SME paper",
+    )
+    group.add_argument(
+        "--ema",
+        type=float,
+        metavar="D",
+        help="keep an average of the weights that decays by D a step, such as 0.99 (default: off)",
+    )
+    group.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="end early after N validations without a better Dice (default: never)",
+    )
+    group.add_argument(
+        "--frozen",
+        type=words,
+        metavar="A,B",
+        help="with --init-from: stages that keep their weights, such as enc1,enc2 or encoder",
+    )
+    group.add_argument(
+        "--replay", type=Path, metavar="COHORT", help="images learned before, against forgetting"
+    )
+    group.add_argument(
+        "--replay-share",
+        type=float,
+        metavar="P",
+        help="part of the patches that are drawn from them (default with --replay: 0.25)",
+    )
+
+
+def _add_computing(group: argparse._ArgumentGroup) -> None:
+    add_device(group)
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the network's computations; auto takes bf16 where it is faster (default: auto)",
+    )
+    group.add_argument(
+        "--compile", action="store_true", default=None, help="compile the network first"
+    )
+    group.add_argument(
+        "--devices", type=int, metavar="N", help="processes (GPUs) that share each batch"
+    )
+    group.add_argument("--nodes", type=int, metavar="M", help="machines, for torchrun and SLURM")
+    group.add_argument(
+        "--loaders", type=int, metavar="N", help="processes that make patches (default: a thread)"
+    )
+    group.add_argument(
+        "--tensorboard", action="store_true", default=None, help="log for TensorBoard, too"
+    )
+
+
 def _add_other(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--loss", choices=("bce+dice", "bce", "dice"), help="default: bce+dice")
     for option, text in (
         ("--seed", "seed of split, patches and weights (default: 0)"),
         ("--channels", "input channels of the network (default: 1)"),
@@ -158,6 +236,10 @@ def _add_other(group: argparse._ArgumentGroup) -> None:
         ("--batch-size", f"patches per step (default: {DEFAULTS['batch_size']})"),
     ):
         group.add_argument(option, type=int, metavar="N", help=text)
+
+
+def _class_weights(text: str) -> str | tuple[float, ...]:
+    return text if text in ("none", "balanced") else tuple(float(part) for part in words(text))
 
 
 def choices_explained() -> str:

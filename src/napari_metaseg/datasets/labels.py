@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.cohort import LABEL_KINDS, LabelKind
 from napari_metaseg.errors import InputError
+
+ObjectTarget = Literal["mask", "boundary", "distance"]
+"""What a network learns of separate objects: where they are, also their rims, or also how deep in
+an object each pixel is."""
 
 _LARGEST_CLASS = int(np.iinfo(np.int16).max)
 _LARGEST_INSTANCE = int(np.iinfo(np.int32).max)

@@ -13,13 +13,18 @@ from napari_metaseg.conditioning.encodings import Encoding
 from napari_metaseg.conditioning.field import Outside
 from napari_metaseg.conditioning.methods import method_info
 from napari_metaseg.conditioning.sites import resolve_sites
+from napari_metaseg.datasets.labels import ObjectTarget
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import Architecture, Fused, Generator
 from napari_metaseg.packages.strategies import STRATEGIES, Strategy, StrategyInfo
 from napari_metaseg.prediction.device import DeviceName
 
-LossName = Literal["bce+dice", "bce", "dice"]
+LossName = Literal["bce+dice", "bce", "dice", "cross-entropy", "focal", "focal+dice"]
 Sampling = Literal["natural", "balanced"]
+ClassWeights = Literal["none", "balanced"]
+OptimizerName = Literal["adamw", "adam"]
+ScheduleName = Literal["cosine", "one-cycle", "cyclic"]
+PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 
 DEFAULT_STEPS = 600
 
@@ -42,6 +47,19 @@ class TrainingRequest(BaseModel):
     the resolution only in canonical strategies, whose patches have resized pixels: they refuse
     `max_thinning` and `max_defocus_um`, which relate to recorded ones. With `init_from` the
     metadata mean what they mean to that package. Lengths are in pixels.
+
+    `objects` is what the network learns of labels that tell objects apart (`ObjectTarget`).
+    `class_weights` weigh the classes in the cross-entropy: not at all, by the inverse of their
+    share of the annotated pixels, or as the tuple says (background first). `schedule` is that of
+    the learning rate; "adam" and "cyclic" together are those of arXiv 2308.09411. `precision` is
+    that of the network's own computations, weights and optimizer stay float32; "auto" takes bf16
+    where the processor gains from it. `ema` is the decay of an average of the weights, which is
+    then what is validated and kept; 0 is off. `patience` is after how many validations without a
+    better score training ends early; 0 is never. `frozen` names the stages (`SITE_GROUPS` or stage
+    names) that keep the weights of the model they start from, their batch norm its statistics.
+    `replay_share` is the part of the patches that are drawn from images learned before, against
+    forgetting. `devices` and `nodes` say how many processes share each batch, `loaders` how many
+    processes make patches (0: a thread does).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +80,20 @@ class TrainingRequest(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**31)
     device: DeviceName = "auto"
     loss: LossName = "bce+dice"
+    objects: ObjectTarget = "mask"
+    class_weights: ClassWeights | tuple[float, ...] = "none"
+    optimizer: OptimizerName = "adamw"
+    schedule: ScheduleName = "cosine"
+    precision: PrecisionName = "auto"
+    compile: bool = False
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    patience: int = Field(default=0, ge=0)
+    frozen: tuple[str, ...] = ()
+    replay_share: float = Field(default=0.0, ge=0, lt=1)
+    devices: int = Field(default=1, ge=1, le=1024)
+    nodes: int = Field(default=1, ge=1, le=1024)
+    loaders: int = Field(default=0, ge=0, le=128)
+    tensorboard: bool = False
     width: int = Field(default=16, ge=1, le=512)
     depth: int = Field(default=3, ge=1, le=6)
     patch_px: int = Field(default=128, ge=16, le=2048)
