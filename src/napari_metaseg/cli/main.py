@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 from napari_metaseg import __version__
@@ -16,6 +17,9 @@ from napari_metaseg.cli import cohort, demo, evaluate, info, inspect, predict, s
 from napari_metaseg.cli.parser import CommandParser
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C, and what schedulers and launchers send before they end a job."""
 
 DONE, OURS, CALLERS, CANCELLED = 0, 1, 2, 130
 
@@ -39,11 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return CALLERS
     except SystemExit as exit_:  # argparse has printed its help
         return exit_.code if isinstance(exit_.code, int) else CALLERS
-    token = CancelToken()
-    previous = signal.getsignal(signal.SIGINT)
+    arguments.command_line = list(sys.argv[1:] if argv is None else argv)
     try:
-        signal.signal(signal.SIGINT, _stop_once(token))
-        code: int = arguments.run(arguments, token)
+        with _stopped_by_signals() as token:
+            code: int = arguments.run(arguments, token)
     except InputError as error:
         print(f"metaseg: {error}", file=sys.stderr)
         return CALLERS
@@ -55,13 +58,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"metaseg: {error}", file=sys.stderr)
         return OURS
-    finally:
-        signal.signal(signal.SIGINT, previous)
     return code
 
 
+@contextmanager
+def _stopped_by_signals() -> Iterator[CancelToken]:
+    """A token that the signals to stop set, while the block runs."""
+    token = CancelToken()
+    previous = {kind: signal.signal(kind, _stop_once(token)) for kind in _STOPS}
+    try:
+        yield token
+    finally:
+        for kind, handler in previous.items():
+            signal.signal(kind, handler)
+
+
 def _stop_once(token: CancelToken) -> Callable[[int, FrameType | None], None]:
-    """Ctrl-C asks politely first; a second one interrupts at once."""
+    """The first signal asks politely; a second one interrupts at once."""
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
         if token.cancelled:
@@ -82,3 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in _COMMANDS:
         command.add_parser(commands)
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

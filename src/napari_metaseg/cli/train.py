@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_metaseg.acquisition.fields import check_value
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.cli.common import checked, follow
+from napari_metaseg.cli.launch import is_first, is_launched, is_supervised, run_in_processes
 from napari_metaseg.cli.training_options import (
     DEFAULTS,
     add_training_options,
@@ -62,8 +63,18 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
 
     request = _request(arguments)
     _check_out(arguments)
+    if request.devices > 1 and request.nodes == 1 and not is_launched():
+        return run_in_processes(arguments.command_line, request.devices)
     items = _items(arguments.cohort, request)
-    result = follow(train(request, items, arguments.out, token, resume=arguments.resume))
+    job = train(request, items, arguments.out, token, resume=arguments.resume)
+    try:
+        result = follow(job, quiet=not is_first())
+    except ConnectionError:
+        if is_supervised():
+            return 1
+        raise
+    if not is_first():
+        return 0 if result.finished else 130
     score = "not validated" if result.best_score is None else f"Dice {result.best_score:.3f}"
     print(f"{'Trained' if result.finished else 'Stopped'}: {result.package} ({score})")
     if not result.finished:

@@ -14,7 +14,7 @@ from napari_metaseg.conditioning.field import Outside
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.sites import SITE_GROUPS
 from napari_metaseg.datasets.labels import ObjectTarget
-from napari_metaseg.networks.config import Architecture, Fused, Generator
+from napari_metaseg.networks.config import Architecture, Fused, Generator, Norm
 from napari_metaseg.packages.strategies import STRATEGIES
 
 DEFAULTS: Mapping[str, Any] = {
@@ -126,6 +126,9 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         "--architecture",
         choices=get_args(Architecture),
         help="unet (default), or the network of the SME paper with its own size",
+    )
+    group.add_argument(
+        "--norm", choices=get_args(Norm), help="after every convolution: batch norm (default)"
     )
 
 

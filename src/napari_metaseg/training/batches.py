@@ -30,6 +30,15 @@ class TensorBatch:
     valid: Tensor
     metadata: Tensor
 
+    def part(self, patches: slice) -> TensorBatch:
+        """Some of the patches."""
+        return TensorBatch(
+            images=self.images[patches],
+            classes=self.classes[patches],
+            valid=self.valid[patches],
+            metadata=self.metadata[patches],
+        )
+
     def to(self, device: torch.device) -> TensorBatch:
         """The batch on a device, images with channels last."""
         return TensorBatch(

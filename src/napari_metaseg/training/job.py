@@ -9,9 +9,10 @@ from pathlib import Path
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, CurvePoint, Event
-from napari_metaseg.packages.package import save_package
+from napari_metaseg.packages.package import ModelPackage, Sample, save_package
 from napari_metaseg.packages.stored import is_package
 from napari_metaseg.training.plan import make_plan
+from napari_metaseg.training.processes import start_processes
 from napari_metaseg.training.request import TrainingRequest
 from napari_metaseg.training.result import assemble, draft_manifest
 from napari_metaseg.training.run import joined_curve, load_checkpoints, train_phases
@@ -38,26 +39,66 @@ def train(
     token: CancelToken,
     *,
     resume: Path | None = None,
+    preview: PlaneItem | None = None,
 ) -> Generator[Event, None, TrainingResult]:
     """Train the networks of a strategy on annotated planes and save them as a package at `out`.
 
     Everything is checked before anything is computed or written. Yields `Progress` per step (over
-    all networks) and `CurvePoint` now and then; stops within one step of the token and keeps the
-    best of every network that was begun. The run's folder, `out` + ".run", holds the checkpoints
-    that `resume` goes on from: with the same planes and threads on the CPU, exactly as if it had
-    not stopped. Runs in any one thread. Raises `InputError` for a request or planes that cannot be
-    trained on.
+    all networks), `CurvePoint` now and then, and `Preview` of the plane `preview`, where one is
+    given; stops within one step of the token and keeps the best of every network that was begun.
+    The run's folder, `out` + ".run", holds the checkpoints that `resume` goes on from: with the
+    same planes and threads on the CPU, exactly as if it had not stopped. Runs in any one thread;
+    in every process of several, of which the first alone writes.
+
+    Raises `InputError` for a request or planes that cannot be trained on, for a loss that is no
+    number (what was good until then is saved before), and where the package cannot be written;
+    `ConnectionError` where another process of this training has ended.
     """
     if out.exists() and not is_package(out):
         raise InputError(
             f"{out} exists and is not a model package", way_out="Choose another name for --out"
         )
     plan = make_plan(request, items)
+    processes = start_processes(request)
     run = resume or out.with_name(out.name + ".run")
     checkpoints = load_checkpoints(plan, run) if resume else {}
     manifest = draft_manifest(plan, out.name)
-    trained = yield from train_phases(plan, manifest, run, token, checkpoints)
-    package, sample = assemble(plan, manifest, trained, token)
-    save_package(out, package.manifest, package.networks, sample)
-    score = package.manifest.scores["macro_dice"]
-    return TrainingResult(out, run, score, joined_curve(trained), finished=not token.cancelled)
+    with processes.noticing_loss():
+        trained = yield from train_phases(
+            plan,
+            manifest,
+            run,
+            token,
+            processes=processes,
+            checkpoints=checkpoints,
+            preview=preview,
+        )
+    score = None
+    if trained.phases and processes.first:
+        package, sample = assemble(plan, manifest, trained.phases, token)
+        _save(out, run, package, sample)
+        score = package.manifest.scores["macro_dice"]
+    processes.wait()
+    if trained.failure is not None:
+        raise _kept(trained.failure, out if trained.phases else None)
+    curve = joined_curve(trained.phases)
+    return TrainingResult(out, run, score, curve, finished=not token.cancelled)
+
+
+def _save(out: Path, run: Path, package: ModelPackage, sample: Sample) -> None:
+    try:
+        save_package(out, package.manifest, package.networks, sample)
+    except OSError as error:
+        raise InputError(
+            f"the model could not be written to {out}",
+            got=error.strerror or error,
+            way_out=f"Make room, then go on from where it was with --resume {run}",
+        ) from None
+
+
+def _kept(failure: InputError, out: Path | None) -> InputError:
+    """The failure, with what is left of the run."""
+    if out is None:
+        return failure
+    left = f"{failure.way_out}. The best network until then is kept in {out}"
+    return InputError(failure.what, got=failure.got, way_out=left)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -11,45 +10,42 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor
 
 from napari_metaseg.errors import Cancelled, InputError
-from napari_metaseg.events import CancelToken, CurvePoint, Event, Progress
+from napari_metaseg.events import CancelToken, CurvePoint, Event, Notice, Progress
 from napari_metaseg.networks.unet import ConditionedUNet, build_network
 from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import ModelPackage
-from napari_metaseg.prediction.device import resolve_device
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.score import default_domain
-from napari_metaseg.training.batches import (
-    Dropout,
-    TensorBatch,
-    core_for_patches,
-    iterate_batches,
-)
+from napari_metaseg.training.batches import Dropout, TensorBatch, core_for_patches, iterate_batches
 from napari_metaseg.training.checkpoint import (
     Checkpoint,
     Position,
+    clear_leftovers,
     copy_state,
-    optimizer_tensors,
-    restore_optimizer,
     save_checkpoint,
 )
-from napari_metaseg.training.losses import segmentation_loss
+from napari_metaseg.training.learner import Diverged, Learner
+from napari_metaseg.training.losses import SegmentationLoss
 from napari_metaseg.training.phases import Phase
 from napari_metaseg.training.plan import TrainingPlan
+from napari_metaseg.training.previews import Previews
+from napari_metaseg.training.processes import Processes
 from napari_metaseg.training.sampling import make_sampler
 from napari_metaseg.training.scale import ResolutionSampler
-from napari_metaseg.training.schedule import learning_rate, run_progress
-from napari_metaseg.training.validation import ValidationScore, validate
+from napari_metaseg.training.schedule import epochs, learning_rate, run_progress
+from napari_metaseg.training.validation import ValidationScore, by_domain, plane_scores
 
-_VALIDATIONS = 10
 _CURVE_POINTS = 60
-_CHECKPOINT_EVERY_S = 60.0
+_CHECKPOINT_EVERY_S = 30.0
 
 
 class Trainer:
-    """The state of one phase: a network, its optimizer, and where its training stands."""
+    """One phase: a network that learns, and where its training stands.
+
+    `failure` is why it ended before its time, if something was amiss.
+    """
 
     def __init__(
         self,
@@ -57,60 +53,59 @@ class Trainer:
         phase: Phase,
         manifest: PackageManifest,
         run: Path,
-        start: Checkpoint | None,
+        processes: Processes,
+        start: Checkpoint | None = None,
     ) -> None:
-        request = phase.request
         self.plan, self.phase, self.manifest, self.run_folder = plan, phase, manifest, run
+        self.processes = processes
         self._sampler = make_sampler(plan, phase)
-        self.device = resolve_device(request.device)
-        self.network = build_network(plan.network, request.seed)
-        if start is not None:
-            self.network.load_state_dict(dict(start.network))
-        # Channels last: about 1.4 times as fast on CPUs, see docs/results.md.
-        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), request.learning_rate, weight_decay=request.weight_decay
-        )
-        if start is not None:
-            restore_optimizer(self.optimizer, start.optimizer)
+        loss = SegmentationLoss(phase.request.loss)
+        self.learner = Learner(plan.network, phase.request, loss, processes, start)
         self.position = start.position if start else Position()
-        self.best: dict[str, Tensor] = dict(start.best) if start else copy_state(self.network)
-        self._losses: list[Tensor] = []
+        self.best = dict(start.best) if start else copy_state(self.learner.network)
+        self.failure: InputError | None = None
 
-    def steps(self, token: CancelToken) -> Generator[Event, None, None]:
-        """Train until the limit or the token; the checkpoint is up to date afterwards."""
-        clock = time.monotonic() - self.position.elapsed_s
-        saved = time.monotonic()
+    def steps(
+        self, token: CancelToken, previews: Previews | None = None
+    ) -> Generator[Event, None, None]:
+        """Train until the limit, the token or a failure; the checkpoint is up to date then."""
+        request, previews = self.phase.request, previews or Previews(None)
+        started, saved = time.monotonic() - self.position.elapsed_s, time.monotonic()
+        clear_leftovers(self.run_folder)
         made = cast(Generator[TensorBatch, None, None], self._batches())
         with core_for_patches(), closing(made) as batches:
-            while self.progress < 1 and not token.cancelled:
-                self._step(next(batches))
-                self._advance(time.monotonic() - clock)
-                validated = self._due(_VALIDATIONS)
-                if validated or self._due(_CURVE_POINTS):
+            while self.progress < 1 and not self._stopped(token):
+                rate = learning_rate(request.learning_rate, self.progress, request.schedule)
+                try:
+                    yield from map(
+                        Notice,
+                        self.learner.learn(
+                            next(batches).part(self.processes.part), rate, self.position.step
+                        ),
+                    )
+                except Diverged as error:
+                    self.failure = self._astray(error)
+                    break
+                before = self.progress
+                self._advance(time.monotonic() - started)
+                if previews.due(self.position.step):
+                    yield previews.make(self._predictor(), self.position.step)
+                validated = self._passed(before, epochs(request))
+                if validated or self._passed(before, _CURVE_POINTS):
                     yield self._curve_point(validated, token)
+                    yield from self._told_early()
                 if time.monotonic() - saved > _CHECKPOINT_EVERY_S:
-                    self.save()
+                    yield from self.save()
                     saved = time.monotonic()
                 yield self._report()
-        self.save()
-
-    def _step(self, batch: TensorBatch) -> None:
-        rate = learning_rate(self.phase.request.learning_rate, self.progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        batch = batch.to(self.device)
-        logits = self.network.train()(batch.images, batch.metadata)
-        loss = segmentation_loss(logits, batch.classes, batch.valid, self.phase.request.loss)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self._losses.append(loss.detach())
+        yield from self.save()
 
     @property
     def progress(self) -> float:
         """The share of the phase that is done, 0 to 1."""
         request, at = self.phase.request, self.position
+        if at.ended:
+            return 1.0
         return run_progress(
             at.step, at.elapsed_s, step_limit=request.step_limit, minutes=request.minutes
         )
@@ -125,24 +120,26 @@ class Trainer:
             dropout=Dropout(request.metadata_dropout, 0 if hides else request.record_dropout),
             seed=request.seed,
             start=self.position.step,
-            device=self.device,
+            device=self.processes.device,
         )
+
+    def _stopped(self, token: CancelToken) -> bool:
+        """Whether any process was asked to stop."""
+        return self.processes.highest([token.cancelled])[0] > 0
 
     def _advance(self, elapsed_s: float) -> None:
-        self._progress_before = self.progress
-        self.position = replace(
-            self.position, step=self.position.step + 1, elapsed_s=round(elapsed_s, 3)
-        )
+        """Count a step; the clock of the first process is the run's."""
+        (elapsed,) = self.processes.highest([elapsed_s if self.processes.first else 0.0])
+        step = self.position.step + 1
+        self.position = replace(self.position, step=step, elapsed_s=round(elapsed, 3))
 
-    def _due(self, times: int) -> bool:
-        """Whether one of `times` evenly spaced moments of the run was just reached."""
-        return int(self.progress * times) > int(self._progress_before * times)
+    def _passed(self, before: float, times: int) -> bool:
+        """Whether one of `times` evenly spaced moments of the run lies behind `before`."""
+        return int(self.progress * times) > int(before * times)
 
     def _curve_point(self, validated: bool, token: CancelToken) -> CurvePoint:
-        loss = float(torch.stack(self._losses).mean()) if self._losses else 0.0
-        self._losses.clear()
-        if not math.isfinite(loss):
-            raise _diverged(self.position.step)
+        losses, self.learner.losses = self.learner.losses, []
+        loss = float(self.processes.total(torch.stack(losses).mean()))
         score = self._validate(token) if validated else None
         point = CurvePoint(
             step=self.position.step,
@@ -155,23 +152,47 @@ class Trainer:
 
     def _validate(self, token: CancelToken) -> ValidationScore | None:
         """Score the network as it is; keep it if it is the best so far."""
-        package = ModelPackage(self.manifest, {"main": self.network.eval()})
-        predictor = Predictor(package, device=self.device.type, precision="fp32")
-        by = self.plan.request.fields or default_domain(self.manifest)
+        items, at = self.phase.validation, self.position
+        # One process that stops alone would leave the others waiting for its scores.
+        token = token if self.processes.count == 1 else CancelToken()
         try:
-            score = validate(predictor, self.phase.validation, by, token)
+            mine = plane_scores(self._predictor(), items[self.processes.part], token)
         except Cancelled:
             return None
-        best = self.position.best_score
-        if score.macro is None or best is None or score.macro >= best:
-            self.best = copy_state(self.network)
-            self.position = replace(
-                self.position,
-                best_score=score.macro,
-                best_step=self.position.step,
-                best_domains=score.domains,
-            )
+        told = self.processes.spread([-1.0 if one is None else one for one in mine])
+        scores = [value if value >= 0 else None for value in told[: len(items)]]
+        by = self.plan.request.fields or default_domain(self.manifest)
+        score = by_domain(items, scores, by)
+        macro, best = score.macro, at.best_score
+        better = macro is None or best is None or macro > best
+        if better or macro == best:
+            self.best = copy_state(self.learner.evaluated)
+            at = replace(at, best_score=macro, best_step=at.step, best_domains=score.domains)
+        stale = 0 if better else at.stale + 1
+        patience = self.phase.request.patience
+        self.position = replace(at, stale=stale, ended=0 < patience <= stale)
         return score
+
+    def _told_early(self) -> Iterator[Notice]:
+        if self.position.ended:
+            text = f"Ended early: no better Dice in {self.position.stale} validations."
+            yield Notice(text, concerns=False)
+
+    def _predictor(self) -> Predictor:
+        package = ModelPackage(self.manifest, {"main": self.learner.evaluated})
+        return Predictor(package, device=self.processes.device.type, precision="fp32")
+
+    def _astray(self, error: Diverged) -> InputError:
+        """What is said of a loss that is no number: by which images, as far as that tells."""
+        request = self.phase.request
+        slower = "train with a lower learning rate, or another method"
+        got = f"a loss that is no number at step {error.step + 1}"
+        if len(error.patches) == request.batch_size:
+            return InputError("the training went astray", got=got, way_out=slower.capitalize())
+        names = self._sampler.batch(error.step).names
+        found = ", ".join(dict.fromkeys(names[patch] for patch in error.patches))
+        way_out = f"Look at the image and its labels, or {slower}"
+        return InputError("the training went astray", got=f"{got}, from {found}", way_out=way_out)
 
     def _report(self) -> Progress:
         at, share = self.position, self.progress
@@ -179,28 +200,32 @@ class Trainer:
         left = at.elapsed_s * (1 - share) / share if share else None
         return Progress(at.step, max(limit, at.step), "training", left)
 
-    def save(self) -> None:
-        """Bring the checkpoint up to date. Losses since the last curve point are not kept."""
-        save_checkpoint(
-            self.run_folder,
-            Checkpoint(
-                self.position,
-                copy_state(self.network),
-                self.best,
-                optimizer_tensors(self.optimizer),
-            ),
+    def save(self) -> Iterator[Notice]:
+        """Bring the checkpoint up to date; a disk that is full stops nothing but is told."""
+        if not self.processes.first or not self.learner.sound:
+            return
+        at = replace(
+            self.position,
+            losses=tuple(float(loss) for loss in self.learner.losses),
+            at_once=self.learner.at_once,
+            scaler=self.learner.scaler,
         )
+        try:
+            save_checkpoint(self.run_folder, self.learner.checkpoint(at, self.best))
+        except OSError as error:
+            yield Notice(
+                f"The state after step {at.step} could not be saved ({error.strerror or error}); "
+                "the one saved before it stays."
+            )
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether there is a network to keep: one that was scored, or one that is sound."""
+        return self.position.best_step > 0 or (self.position.step > 0 and self.learner.sound)
 
     def best_network(self) -> ConditionedUNet:
         """The network to keep, on the CPU in eval mode."""
         network = build_network(self.plan.network, self.phase.request.seed)
-        network.load_state_dict(self.best if self.position.best_step else copy_state(self.network))
+        at, last = self.position, self.learner.evaluated
+        network.load_state_dict(self.best if at.best_step else copy_state(last))
         return network.eval()
-
-
-def _diverged(step: int) -> InputError:
-    return InputError(
-        "the training went astray",
-        got=f"a loss that is no number by step {step}",
-        way_out="Train with a lower learning rate, or another method",
-    )

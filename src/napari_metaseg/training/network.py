@@ -19,6 +19,7 @@ def network_config(request: TrainingRequest, schema: MetadataSchema, classes: in
         in_channels=request.channels,
         out_channels=1 if classes == 1 else classes + 1,
         architecture=request.architecture,
+        norm=request.norm,
         width=request.width,
         depth=request.depth,
         method=method,

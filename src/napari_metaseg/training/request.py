@@ -15,7 +15,7 @@ from napari_metaseg.conditioning.methods import method_info
 from napari_metaseg.conditioning.sites import resolve_sites
 from napari_metaseg.datasets.labels import ObjectTarget
 from napari_metaseg.errors import InputError
-from napari_metaseg.networks.config import Architecture, Fused, Generator
+from napari_metaseg.networks.config import Architecture, Fused, Generator, Norm
 from napari_metaseg.packages.strategies import STRATEGIES, Strategy, StrategyInfo
 from napari_metaseg.prediction.device import DeviceName
 
@@ -67,6 +67,7 @@ class TrainingRequest(BaseModel):
     strategy: Strategy = "conditioned"
     method: str = "me"
     architecture: Architecture = "unet"
+    norm: Norm = "batch"
     sites: tuple[str, ...] = Field(default=("all",), min_length=1)
     fuse: Fused = "both"
     generator: Generator = "learned"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken, CurvePoint, Event, Notice, Progress
+from napari_metaseg.events import CancelToken, CurvePoint, Event, Notice, Preview, Progress
 from napari_metaseg.networks.unet import ConditionedUNet
 from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import load_package
@@ -16,6 +17,8 @@ from napari_metaseg.training.checkpoint import Checkpoint, Position, load_checkp
 from napari_metaseg.training.loop import Trainer
 from napari_metaseg.training.phases import Phase
 from napari_metaseg.training.plan import TrainingPlan
+from napari_metaseg.training.previews import Previews
+from napari_metaseg.training.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -27,33 +30,55 @@ class TrainedPhase:
     position: Position
 
 
+@dataclass(frozen=True)
+class TrainedRun:
+    """The phases that were begun, in their order, and why the last one failed, if it did."""
+
+    phases: tuple[TrainedPhase, ...]
+    failure: InputError | None = None
+
+
 def train_phases(
     plan: TrainingPlan,
     manifest: PackageManifest,
     run: Path,
     token: CancelToken,
+    *,
+    processes: Processes,
     checkpoints: Mapping[str, Checkpoint],
-) -> Generator[Event, None, tuple[TrainedPhase, ...]]:
+    preview: PlaneItem | None = None,
+) -> Generator[Event, None, TrainedRun]:
     """Train every phase from its checkpoint or its start; what a token leaves is what was begun.
 
-    Finished phases are not trained again. The run's folder is made once the first phase stands.
+    Finished phases are not trained again. The run's folder is made once the first phase stands. A
+    phase that fails is the last one, and counts if it had been scored before.
     """
     done: list[TrainedPhase] = []
+    previews = Previews(preview)
     for phase in plan.phases:
         if done and token.cancelled:
             break
         start = checkpoints.get(phase.name) or _start(plan, phase, done)
-        trainer = Trainer(plan, phase, manifest, phase_folder(plan, run, phase), start)
+        folder = phase_folder(plan, run, phase)
+        trainer = Trainer(plan, phase, manifest, folder, processes, start)
         if not done:
-            start_run(run, plan.request)
-            yield from (Notice(text, concerns=False) for text in plan.choices)
-            yield from (Notice(text) for text in plan.notices)
+            yield from _open_run(plan, run, processes)
         if phase.title and trainer.progress < 1:
             yield Notice(f"Training {_counted(plan, phase)}", concerns=False)
-        for event in trainer.steps(token):
+        for event in trainer.steps(token, previews):
             yield _of_run(event, plan, phase, done)
-        done.append(TrainedPhase(phase, trainer.best_network(), trainer.position))
-    return tuple(done)
+        if trainer.failure is None or trainer.worth_keeping:
+            done.append(TrainedPhase(phase, trainer.best_network(), trainer.position))
+        if trainer.failure is not None:
+            return TrainedRun(tuple(done), trainer.failure)
+    return TrainedRun(tuple(done))
+
+
+def _open_run(plan: TrainingPlan, run: Path, processes: Processes) -> Iterator[Notice]:
+    if processes.first:
+        start_run(run, plan.request)
+    yield from (Notice(text, concerns=False) for text in plan.choices)
+    yield from (Notice(text) for text in plan.notices)
 
 
 def load_checkpoints(plan: TrainingPlan, run: Path) -> dict[str, Checkpoint]:
@@ -84,7 +109,7 @@ def _start(plan: TrainingPlan, phase: Phase, done: Sequence[TrainedPhase]) -> Ch
     if phase.after:
         earlier = next(one for one in done if one.phase.name == phase.after)
         weights = earlier.network.state_dict()
-        return Checkpoint(Position(), weights, weights, {})
+        return Checkpoint(Position(), weights, weights)
     return _start_of_package(plan, phase) if plan.request.init_from else None
 
 
@@ -97,7 +122,7 @@ def _start_of_package(plan: TrainingPlan, phase: Phase) -> Checkpoint:
             way_out="Choose the same method, fields, width and depth, or start anew",
         )
     weights = parent.networks.get(phase.name, parent.network).state_dict()
-    return Checkpoint(Position(), weights, weights, {})
+    return Checkpoint(Position(), weights, weights)
 
 
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
@@ -107,7 +132,7 @@ def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 def _of_run(event: Event, plan: TrainingPlan, phase: Phase, done: Sequence[TrainedPhase]) -> Event:
     """A phase's event, told as the run's: steps and time are those of all phases."""
     before = _steps(done)
-    if isinstance(event, CurvePoint):
+    if isinstance(event, CurvePoint | Preview):
         return replace(event, step=event.step + before)
     if isinstance(event, Progress):
         later = [_weight(p) / _weight(phase) for p in plan.phases[len(done) + 1 :]]

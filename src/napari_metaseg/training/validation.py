@@ -25,18 +25,35 @@ def validate(
     predictor: Predictor, items: Sequence[PlaneItem], by: Sequence[str], token: CancelToken
 ) -> ValidationScore:
     """Dice of every plane, averaged within domains (the fields `by`), then over them."""
-    scores: dict[str, list[float]] = {}
-    for item in items:
-        if item.target is None:
-            continue
-        probability = predictor.probability(item.image, item.condition, token=token)
-        classes = classes_from_probability(probability)
-        score = dice(item.target.classes, classes, item.target.valid)
+    return by_domain(items, plane_scores(predictor, items, token), by)
+
+
+def plane_scores(
+    predictor: Predictor, items: Sequence[PlaneItem], token: CancelToken
+) -> list[float | None]:
+    """The Dice of every plane; None where it is undefined. Raises `Cancelled` on the token."""
+    return [_plane_score(predictor, item, token) for item in items]
+
+
+def by_domain(
+    items: Sequence[PlaneItem], scores: Sequence[float | None], by: Sequence[str]
+) -> ValidationScore:
+    """The scores of planes averaged within domains (the fields `by`), then over them."""
+    found: dict[str, list[float]] = {}
+    for item, score in zip(items, scores, strict=True):
         if score is not None:
-            scores.setdefault(_label(item, by), []).append(score)
-    domains = {name: sum(values) / len(values) for name, values in sorted(scores.items())}
+            found.setdefault(_label(item, by), []).append(score)
+    domains = {name: sum(values) / len(values) for name, values in sorted(found.items())}
     macro = sum(domains.values()) / len(domains) if domains else None
     return ValidationScore(macro, domains)
+
+
+def _plane_score(predictor: Predictor, item: PlaneItem, token: CancelToken) -> float | None:
+    target = item.target
+    if target is None:
+        return None
+    probability = predictor.probability(item.image, item.condition, token=token)
+    return dice(target.classes, classes_from_probability(probability), target.valid)
 
 
 def _label(item: PlaneItem, by: Sequence[str]) -> str:
