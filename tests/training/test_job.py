@@ -1,5 +1,7 @@
 """Training runs: reproducible, resumable, stoppable, and honest about what they cannot use."""
 
+import errno
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +11,16 @@ import torch
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.datasets.labels import convert_labels
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken, CurvePoint, Progress
+from napari_metaseg.events import CancelToken, CurvePoint, Notice, Preview, Progress
 from napari_metaseg.packages.package import load_package
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.runner import NetworkRunner
 from napari_metaseg.training.checkpoint import load_checkpoint, read_request
 from napari_metaseg.training.job import train
+from napari_metaseg.training.losses import SegmentationLoss
+from napari_metaseg.training.plan import make_plan
 from napari_metaseg.training.request import TrainingRequest
+from napari_metaseg.training.sampling import make_sampler
 
 
 def run(request, items, out, *, token=None, stop_after=None, resume=None):
@@ -130,15 +135,108 @@ def test_training_lowers_the_loss(small_request, small_items, tmp_path):
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
 
-def test_a_loss_that_is_no_number_is_said_plainly(
+@pytest.fixture
+def astray(monkeypatch):
+    """From its fifth step on the loss is no number, in the patches that are named."""
+
+    def patches(*bad):
+        real, taken = SegmentationLoss.of_patches, []
+
+        def of_patches(self, logits, *rest):
+            losses = real(self, logits, *rest)
+            taken.append(0)
+            if len(taken) > 4:
+                losses = losses * torch.tensor(
+                    [float("nan") if i in bad else 1.0 for i in range(len(losses))]
+                )
+            return losses
+
+        monkeypatch.setattr(SegmentationLoss, "of_patches", of_patches)
+
+    return patches
+
+
+def test_a_loss_that_is_no_number_is_said_with_its_image_and_the_best_is_kept(
+    small_request, small_items, tmp_path, astray
+):
+    astray(1)
+    with pytest.raises(InputError) as caught:
+        run(small_request, small_items, tmp_path / "m")
+    sampler = make_sampler(plan := make_plan(small_request, small_items), plan.phases[0])
+    assert (
+        caught.value.got == f"a loss that is no number at step 5, from {sampler.batch(4).names[1]}"
+    )
+    assert "lower learning rate" in caught.value.way_out
+    assert str(tmp_path / "m") in caught.value.way_out
+    manifest = load_package(tmp_path / "m").manifest
+    assert manifest.scores["step"] in range(1, 5)
+    assert load_checkpoint(tmp_path / "m.run").position.step == 4
+
+
+def test_a_loss_that_is_no_number_for_any_patch_is_no_images_fault(
+    small_request, small_items, tmp_path, astray
+):
+    astray(*range(small_request.batch_size))
+    with pytest.raises(InputError, match=r"at step 5\. Train with a lower learning rate"):
+        run(small_request, small_items, tmp_path / "m")
+
+
+def test_training_ends_early_where_nothing_gets_better(small_request, small_items, tmp_path):
+    settings = {"steps": 100, "patience": 2, "learning_rate": 1e-12}
+    result, events = run(small_request.model_copy(update=settings), small_items, tmp_path / "m")
+    assert result.finished
+    done = [e.done for e in events if isinstance(e, Progress)][-1]
+    assert done == 30  # the first of ten epochs is the best, two more are no better
+    assert any("Ended early" in e.text for e in events if isinstance(e, Notice))
+    again, events = run(read_request(result.run), small_items, tmp_path / "m", resume=result.run)
+    assert not [e for e in events if isinstance(e, Progress)]
+    assert again.curve == result.curve
+
+
+def test_a_full_disk_stops_no_training(small_request, small_items, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("napari_metaseg.training.loop.save_checkpoint", full)
+    result, events = run(small_request, small_items, tmp_path / "m")
+    assert result.finished
+    (notice,) = [e for e in events if isinstance(e, Notice) and "could not be saved" in e.text]
+    assert "No space left on device" in notice.text
+
+
+def test_a_model_that_cannot_be_written_leaves_the_run_to_go_on_from(
     small_request, small_items, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(
-        "napari_metaseg.training.loop.segmentation_loss",
-        lambda logits, *_: logits.sum() * float("nan"),
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("napari_metaseg.training.job.save_package", full)
+        with pytest.raises(InputError, match="No space left.*--resume"):
+            run(small_request, small_items, tmp_path / "m")
+    result, _ = run(small_request, small_items, tmp_path / "m", resume=tmp_path / "m.run")
+    assert load_package(result.package).manifest.provenance["steps"] == 6
+
+
+def test_a_person_who_watches_sees_previews(small_request, small_items, tmp_path):
+    request = small_request.model_copy(update={"steps": 14})
+    events = list(
+        train(request, small_items, tmp_path / "m", CancelToken(), preview=small_items[0])
     )
-    with pytest.raises(InputError, match="lower learning rate"):
-        run(small_request, small_items, tmp_path / "m")
+    previews = [e for e in events if isinstance(e, Preview)]
+    assert previews[0].step == 10
+    assert previews[0].probability.shape == (1, 96, 96)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "cyclic"])
+def test_every_optimizer_and_schedule_lowers_the_loss(
+    small_request, small_items, tmp_path, optimizer, schedule
+):
+    settings = {"steps": 60, "optimizer": optimizer, "schedule": schedule, "loss": "bce"}
+    result, _ = run(small_request.model_copy(update=settings), small_items, tmp_path / "m")
+    losses = [p.loss for p in result.curve]
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
 
 
 def test_several_classes_train(small_request, small_items, tmp_path):
@@ -196,7 +294,7 @@ def test_a_damaged_or_missing_run_is_refused(small_request, small_items, tmp_pat
     with pytest.raises(InputError, match="no checkpoint yet"):
         run(small_request, small_items, tmp_path / "m", resume=tmp_path)
     part, _ = run(small_request, small_items, tmp_path / "m", stop_after=1)
-    file = part.run / "checkpoint" / "network.safetensors"
+    (file,) = part.run.glob("checkpoints/*/network.safetensors")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(InputError, match=r"checkpoint .* cannot be read"):
         run(small_request, small_items, tmp_path / "m", resume=part.run)
