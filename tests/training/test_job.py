@@ -212,7 +212,7 @@ def test_a_model_that_cannot_be_written_leaves_the_run_to_go_on_from(
 
     with monkeypatch.context() as patched:
         patched.setattr("napari_metaseg.training.job.save_package", full)
-        with pytest.raises(InputError, match="No space left.*--resume"):
+        with pytest.raises(InputError, match=r"No space left.*--resume"):
             run(small_request, small_items, tmp_path / "m")
     result, _ = run(small_request, small_items, tmp_path / "m", resume=tmp_path / "m.run")
     assert load_package(result.package).manifest.provenance["steps"] == 6
