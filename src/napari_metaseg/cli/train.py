@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from napari_metaseg.cli.training_options import (
 )
 from napari_metaseg.cli.unused import check_unused
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken
+from napari_metaseg.events import CancelToken, Event
 
 if TYPE_CHECKING:
     from napari_metaseg.datasets.items import PlaneItem
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
 
     request = _request(arguments)
     _check_out(arguments)
-    items = _items(arguments.cohort, request)
+    items = follow(_items(arguments.cohort, request, token), brief=True)
     result = follow(train(request, items, arguments.out, token, resume=arguments.resume))
     score = "not validated" if result.best_score is None else f"Dice {result.best_score:.3f}"
     print(f"{'Trained' if result.finished else 'Stopped'}: {result.package} ({score})")
@@ -126,9 +126,11 @@ def _tuned_domain(arguments: argparse.Namespace) -> Mapping[str, Value]:
     return {name: check_value(name, value, declared) for name, value in stated.items()}
 
 
-def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
+def _items(
+    cohort: Path, request: TrainingRequest, token: CancelToken
+) -> Generator[Event, None, tuple[PlaneItem, ...]]:
     from napari_metaseg.acquisition.cohort import column_names, read_cohort
-    from napari_metaseg.datasets.items import load_items
+    from napari_metaseg.datasets.items import open_items
     from napari_metaseg.training.inherit import inherited_free_fields
 
     columns = column_names(cohort)
@@ -142,4 +144,4 @@ def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
             f"columns {', '.join(columns)}",
             way_out="Fill the column 'labels' of some rows",
         )
-    return load_items(usable, channels=request.channels)
+    return (yield from open_items(usable, token, channels=request.channels))

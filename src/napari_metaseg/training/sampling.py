@@ -7,12 +7,19 @@ from napari_metaseg.training.balance import domain_weights
 from napari_metaseg.training.fields import domain_names
 from napari_metaseg.training.phases import Phase
 from napari_metaseg.training.plan import TrainingPlan
+from napari_metaseg.training.request import TrainingRequest
 from napari_metaseg.training.scale import (
     Coarsening,
     ResolutionSampler,
     at_canonical_scale,
     zoomable,
 )
+
+
+def needs_noise(request: TrainingRequest) -> bool:
+    """Whether patches of the recorded planes may be varied by what has to know their noise."""
+    varies = request.max_zoom > 1 or request.max_thinning > 1 or request.max_defocus_um > 0
+    return varies and not request.info.canonical
 
 
 def make_sampler(plan: TrainingPlan, phase: Phase) -> PatchSampler:
@@ -31,6 +38,7 @@ def make_sampler(plan: TrainingPlan, phase: Phase) -> PatchSampler:
             seed=request.seed,
             augmentation=plan.augmentation,
             weights=weights,
+            objects=request.objects,
         )
     if canonical is not None:
         items = [at_canonical_scale(item, canonical) for item in items]
@@ -41,4 +49,5 @@ def make_sampler(plan: TrainingPlan, phase: Phase) -> PatchSampler:
         seed=request.seed,
         augmentation=plan.augmentation,
         weights=weights,
+        objects=request.objects,
     )
