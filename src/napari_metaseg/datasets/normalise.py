@@ -43,8 +43,8 @@ def stretch(part: NDArray[np.generic], levels: Levels) -> NDArray[np.float32]:
     """A part (C, Y, X) of a raw plane, normalised by the levels of the whole; a new array."""
     pixels = part.astype(np.float32)
     for channel, (low, span) in zip(pixels, levels, strict=True):
-        channel -= np.float64(low)
-        channel /= np.float64(span)
+        channel -= np.float32(low)
+        channel /= np.float32(span)
     return pixels
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.datasets.patch import PlannedPatch, Step
-from napari_metaseg.datasets.resample import Resample
+from napari_metaseg.datasets.resample import Resample, present_classes
 from napari_metaseg.training.device_steps import DevicePixels, DeviceSteps, Noise
 
 _GPUS = ("cuda", "mps")
@@ -82,7 +82,7 @@ def _crop(patch: PlannedPatch) -> Crop:
     for step in resampled:
         # Made here, ahead of the network, and kept: making one takes longer than using it.
         _ = step.weights, step.label_weights
-    present = tuple(np.unique(patch.classes).tolist()) if resampled else ()
+    present = present_classes(patch.classes) if resampled else ()
     return Crop(len(patch.image), len(patch.classes), present, patch.steps)
 
 
