@@ -123,8 +123,8 @@ def vertical_scan(tmp_path, monkeypatch):
     image, labels = tmp_path / "xz.lif", tmp_path / "labels.ome.tif"
     write_ome_tiff(labels, np.ones((16, 20), np.uint8), "YX")
     monkeypatch.setattr(
-        "napari_metaseg.datasets.items.open_image",
-        lambda path, scene="": scan if path == image else open_image(path, scene),
+        "napari_metaseg.datasets.stored.open_images",
+        lambda path: (scan,) if path == image else (open_image(path),),
     )
     return image, labels
 

@@ -23,6 +23,11 @@ from napari_metaseg.training.request import TrainingRequest
 from napari_metaseg.training.sampling import make_sampler
 
 
+def is_step(event):
+    """Whether it tells of a training step, not of a plane that was surveyed."""
+    return isinstance(event, Progress) and event.message.startswith("training")
+
+
 def run(request, items, out, *, token=None, stop_after=None, resume=None):
     token = token or CancelToken()
     events = train(request, items, out, token, resume=resume)
@@ -33,7 +38,7 @@ def run(request, items, out, *, token=None, stop_after=None, resume=None):
         except StopIteration as stop:
             return stop.value, seen
         seen.append(event)
-        if isinstance(event, Progress) and event.done == stop_after:
+        if is_step(event) and event.done == stop_after:
             token.cancel()
 
 
@@ -49,7 +54,7 @@ def assert_same(a, b):
 
 def test_a_run_reports_every_step_and_ends_with_a_package(small_request, small_items, tmp_path):
     result, events = run(small_request, small_items, tmp_path / "m")
-    assert [e.done for e in events if isinstance(e, Progress)] == [1, 2, 3, 4, 5, 6]
+    assert [e.done for e in events if is_step(e)] == [1, 2, 3, 4, 5, 6]
     points = [e for e in events if isinstance(e, CurvePoint)]
     assert tuple(points) == result.curve
     assert points[-1].score is not None
@@ -85,7 +90,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(
     assert load_checkpoint(part.run).position.step == stop_after
     request = read_request(part.run)
     rest, events = run(request, small_items, tmp_path / "part", resume=part.run)
-    assert next(e.done for e in events if isinstance(e, Progress)) == stop_after + 1
+    assert next(e.done for e in events if is_step(e)) == stop_after + 1
     assert_same(weights(whole.package), weights(rest.package))
     assert [p.score for p in rest.curve] == [p.score for p in whole.curve]
     for name in ("network", "optimizer", "best"):
@@ -112,7 +117,7 @@ def test_a_run_bounded_by_minutes_ends(small_request, small_items, tmp_path):
     timed = small_request.model_copy(update={"steps": None, "minutes": 0.02})
     result, events = run(timed, small_items, tmp_path / "m")
     assert result.finished
-    assert len([e for e in events if isinstance(e, Progress)]) >= 1
+    assert len([e for e in events if is_step(e)]) >= 1
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -129,7 +134,7 @@ def test_every_method_trains_and_metadata_then_matter(method, small_request, sma
 
 
 def test_training_lowers_the_loss(small_request, small_items, tmp_path):
-    request = small_request.model_copy(update={"steps": 60, "loss": "bce"})
+    request = small_request.model_copy(update={"steps": 100, "loss": "bce"})
     result, _ = run(request, small_items, tmp_path / "m")
     losses = [p.loss for p in result.curve]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])

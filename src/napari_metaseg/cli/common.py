@@ -13,6 +13,9 @@ from pydantic_core import ErrorDetails
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CurvePoint, Event, Notice, Progress
 
+DONE, OURS, CALLERS, CANCELLED = 0, 1, 2, 130
+"""Exit codes: done; ended by an error of ours, or by the caller's; cancelled."""
+
 _Request = TypeVar("_Request", bound=BaseModel)
 _Result = TypeVar("_Result")
 

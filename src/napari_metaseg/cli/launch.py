@@ -8,7 +8,8 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_metaseg.errors import Cancelled
@@ -25,14 +26,20 @@ def is_launched() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def is_supervised() -> bool:
-    """Whether `run_in_processes` started this process, and tells when another one ends."""
-    return _SUPERVISED in os.environ
-
-
 def is_first() -> bool:
     """Whether this process is the one of several that writes and reports, or is alone."""
     return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def told_by_the_launcher() -> Iterator[None]:
+    """Within, the loss of another process ends this one silently where `run_in_processes` tells."""
+    try:
+        yield
+    except ConnectionError:
+        if _SUPERVISED in os.environ:
+            sys.exit(1)
+        raise
 
 
 def run_in_processes(command: Sequence[str], count: int) -> int:

@@ -14,14 +14,14 @@ from types import FrameType
 
 from napari_metaseg import __version__
 from napari_metaseg.cli import cohort, demo, evaluate, info, inspect, predict, study, train
+from napari_metaseg.cli.common import CALLERS, CANCELLED, OURS
+from napari_metaseg.cli.launch import is_launched
 from napari_metaseg.cli.parser import CommandParser
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what schedulers and launchers send before they end a job."""
-
-DONE, OURS, CALLERS, CANCELLED = 0, 1, 2, 130
 
 _COMMANDS = (demo, info, cohort, train, predict, evaluate, inspect, study)
 
@@ -74,10 +74,13 @@ def _stopped_by_signals() -> Iterator[CancelToken]:
 
 
 def _stop_once(token: CancelToken) -> Callable[[int, FrameType | None], None]:
-    """The first signal asks politely; a second one interrupts at once."""
+    """The first signal asks politely; a second one interrupts at once.
+
+    Not so in one of several processes: its launcher passes on what a scheduler has sent to it, too.
+    """
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
-        if token.cancelled:
+        if token.cancelled and not is_launched():
             raise KeyboardInterrupt
         token.cancel()
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_metaseg.acquisition.fields import check_value
 from napari_metaseg.acquisition.record import Value
-from napari_metaseg.cli.common import checked, follow
-from napari_metaseg.cli.launch import is_first, is_launched, is_supervised, run_in_processes
+from napari_metaseg.cli.common import CANCELLED, DONE, checked, follow
+from napari_metaseg.cli.launch import (
+    is_first,
+    is_launched,
+    run_in_processes,
+    told_by_the_launcher,
+)
 from napari_metaseg.cli.training_options import (
     DEFAULTS,
     add_training_options,
@@ -18,11 +23,15 @@ from napari_metaseg.cli.training_options import (
 )
 from napari_metaseg.cli.unused import check_unused
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken
+from napari_metaseg.events import CancelToken, Event
 
 if TYPE_CHECKING:
     from napari_metaseg.datasets.items import PlaneItem
     from napari_metaseg.training.request import TrainingRequest
+
+_REPLAY_SHARE = 0.25
+_FREE = ("steps", "minutes", "patience", "device", "devices", "nodes", "loaders", "tensorboard")
+"""What a run that is resumed may do otherwise than before: nothing of it changes what is learned."""
 
 _DESCRIPTION = """\
 Train a U-Net on the annotated rows of a cohort table and save it as a model package.
@@ -65,16 +74,16 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     _check_out(arguments)
     if request.devices > 1 and request.nodes == 1 and not is_launched():
         return run_in_processes(arguments.command_line, request.devices)
-    items = _items(arguments.cohort, request)
-    job = train(request, items, arguments.out, token, resume=arguments.resume)
-    try:
-        result = follow(job, quiet=not is_first())
-    except ConnectionError:
-        if is_supervised():
-            return 1
-        raise
-    if not is_first():
-        return 0 if result.finished else 130
+    quiet = not is_first()
+    items = follow(_items(arguments.cohort, request, token), quiet=quiet, brief=True)
+    replay: tuple[PlaneItem, ...] = ()
+    if arguments.replay is not None:
+        replay = follow(_items(arguments.replay, request, token), quiet=quiet, brief=True)
+    job = train(request, items, arguments.out, token, resume=arguments.resume, replay=replay)
+    with told_by_the_launcher():
+        result = follow(job, quiet=quiet)
+    if quiet:
+        return DONE if result.finished else CANCELLED
     score = "not validated" if result.best_score is None else f"Dice {result.best_score:.3f}"
     print(f"{'Trained' if result.finished else 'Stopped'}: {result.package} ({score})")
     if not result.finished:
@@ -82,9 +91,9 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
             f"Go on with: metaseg train {arguments.cohort} --out {result.package} "
             f"--resume {result.run}"
         )
-        return 130
+        return CANCELLED
     print(f"Next: metaseg evaluate {result.package} {arguments.cohort} --out report")
-    return 0
+    return DONE
 
 
 def _check_out(arguments: argparse.Namespace) -> None:
@@ -107,6 +116,8 @@ def _request(arguments: argparse.Namespace) -> TrainingRequest:
         for name, value in vars(arguments).items()
         if name in TrainingRequest.model_fields and value is not None
     }
+    if arguments.replay is not None:
+        given.setdefault("replay_share", _REPLAY_SHARE)
     if arguments.tuned_domain:
         given["tuned_domain"] = _tuned_domain(arguments)
     if arguments.resume is None:
@@ -114,8 +125,7 @@ def _request(arguments: argparse.Namespace) -> TrainingRequest:
         return checked(TrainingRequest, given)
     stored = read_request(arguments.resume)
     check_unused(given, {**stored.model_dump(), **given})
-    free = ("steps", "minutes", "device")
-    changed = [n for n, v in given.items() if n not in free and v != getattr(stored, n)]
+    changed = [n for n, v in given.items() if n not in _FREE and v != getattr(stored, n)]
     if changed:
         raise InputError(
             f"--{changed[0].replace('_', '-')} differs from the run that is resumed",
@@ -137,9 +147,11 @@ def _tuned_domain(arguments: argparse.Namespace) -> Mapping[str, Value]:
     return {name: check_value(name, value, declared) for name, value in stated.items()}
 
 
-def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
+def _items(
+    cohort: Path, request: TrainingRequest, token: CancelToken
+) -> Generator[Event, None, tuple[PlaneItem, ...]]:
     from napari_metaseg.acquisition.cohort import column_names, read_cohort
-    from napari_metaseg.datasets.items import load_items
+    from napari_metaseg.datasets.items import open_items
     from napari_metaseg.training.inherit import inherited_free_fields
 
     columns = column_names(cohort)
@@ -153,4 +165,4 @@ def _items(cohort: Path, request: TrainingRequest) -> tuple[PlaneItem, ...]:
             f"columns {', '.join(columns)}",
             way_out="Fill the column 'labels' of some rows",
         )
-    return load_items(usable, channels=request.channels)
+    return (yield from open_items(usable, token, channels=request.channels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from napari_metaseg.acquisition.condition import Condition, condition_values, derive_condition
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.acquisition.statements import overrule
+from napari_metaseg.datasets.pixels import Raw, compact
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.protocol import ImageSource
 
@@ -21,8 +23,16 @@ def input_plane(
     source: ImageSource, channels: tuple[int, ...], *, z: int = 0, t: int = 0
 ) -> NDArray[np.float32]:
     """The chosen channels of one plane as (C, Y, X) raw intensities; RGB becomes luminance."""
-    planes = [as_grey(source.plane(c=c, z=z, t=t)) for c in channels]
-    return np.stack(planes)
+    return raw_plane(source, channels, z=z, t=t).astype(np.float32, copy=False)
+
+
+def raw_plane(source: ImageSource, channels: tuple[int, ...], *, z: int = 0, t: int = 0) -> Raw:
+    """The same plane in the type that it is kept in, see `Raw`."""
+    return np.stack([_kept(source.plane(c=c, z=z, t=t)) for c in channels])
+
+
+def _kept(plane: NDArray[Any]) -> Raw:
+    return compact(plane) if plane.ndim == 2 else as_grey(plane)
 
 
 def as_grey(plane: NDArray[np.generic]) -> NDArray[np.float32]:

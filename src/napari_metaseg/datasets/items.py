@@ -1,66 +1,55 @@
-"""Training items: one plane each, with its own condition and its annotation."""
+"""The planes of a cohort: every file is opened once for its metadata, no pixels are read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_metaseg.acquisition.cohort import CohortRow, LabelKind
-from napari_metaseg.acquisition.condition import Condition
-from napari_metaseg.acquisition.record import Value
-from napari_metaseg.datasets.inputs import choose_channels, input_plane, plane_condition
-from napari_metaseg.datasets.labels import LabelTarget, convert_labels
+from napari_metaseg.acquisition.cohort import CohortRow
+from napari_metaseg.datasets.inputs import choose_channels, plane_condition
+from napari_metaseg.datasets.pixels import Unreadable
+from napari_metaseg.datasets.plane_item import PlaneItem
+from napari_metaseg.datasets.stored import StoredLabels, StoredPlane, opened, opened_scenes
 from napari_metaseg.errors import InputError
-from napari_metaseg.images.labels import read_labels
-from napari_metaseg.images.open import open_image
+from napari_metaseg.events import CancelToken, Progress
 from napari_metaseg.images.protocol import ImageSource, numbering_axes
 
-
-@dataclass(frozen=True)
-class PlaneItem:
-    """One plane to train on or to score.
-
-    `image` holds raw intensities (C, Y, X); `condition` what is known of this very plane; `group`
-    is never divided between splits. `facts` are the row's values for reports. `label_kind` is the
-    kind that `target` was converted from.
-    """
-
-    name: str
-    image: NDArray[np.float32]
-    condition: Condition
-    target: LabelTarget | None
-    group: str = ""
-    split: str = ""
-    label_kind: LabelKind = "instances"
-    facts: Mapping[str, Value] = field(default_factory=dict)
-
-    @property
-    def group_key(self) -> str:
-        """The group, or the item's own name where the cohort gives no group."""
-        return self.group or self.name
+__all__ = ["PlaneItem", "iterate_items", "load_items", "open_items"]
 
 
 def load_items(
     rows: Sequence[CohortRow], *, channels: int = 1, labels_needed: bool = True
 ) -> tuple[PlaneItem, ...]:
-    """Read every plane of every row. Raises `InputError` naming the row that cannot be used."""
-    return tuple(item for row in rows for item in iterate_items(row, channels, labels_needed))
+    """Every plane of every row, see `open_items`."""
+    return tuple(item for row in rows for item in _items_of(row, channels, labels_needed))
+
+
+def open_items(
+    rows: Sequence[CohortRow], token: CancelToken, *, channels: int = 1, labels_needed: bool = True
+) -> Generator[Progress, None, tuple[PlaneItem, ...]]:
+    """Every plane of every row, whose pixels are read later.
+
+    A file that is missing, damaged or of no known format makes one item that says so when it is
+    read, so that the survey can leave it out. Raises `InputError` naming a row that could never be
+    used, and `Cancelled` between two rows.
+    """
+    items: list[PlaneItem] = []
+    for done, row in enumerate(rows):
+        token.raise_if_cancelled()
+        yield Progress(done, len(rows), "opening images")
+        items += _items_of(row, channels, labels_needed)
+    return tuple(items)
 
 
 def iterate_items(
     row: CohortRow, channels: int = 1, labels_needed: bool = True
 ) -> Iterator[PlaneItem]:
-    """The planes of one row, one at a time (all z and t unless the row names them)."""
-    source = open_image(row.image, row.scene)
-    if labels_needed and row.labels is None:
-        raise InputError(
-            f"{row.name} has no labels",
-            way_out="Fill the column 'labels', or leave the row out of this split",
-        )
+    """The planes of one row, one at a time (all z and t unless the row names them).
+
+    Raises `InputError` for a row that cannot be used, its files being unreadable among the reasons.
+    """
+    _check_labelled(row, labels_needed)
+    source = opened(row.image, row.scene)
     if is_vertical(source) and row.plane_axes != "ZX":
         raise InputError(
             f"{row.name} is a vertical scan, its planes are z by x",
@@ -69,13 +58,21 @@ def iterate_items(
             "the row out",
         )
     chosen = choose_channels(source, row.channel, channels)
+    height, width = plane_shape(source)
     for z, t in planes_of(source, row.z, row.t):
-        image = input_plane(source, chosen, z=z, t=t)
+        plane = StoredPlane(
+            path=row.image,
+            scene=row.scene,
+            channels=chosen,
+            shape=(height, width),
+            z=z,
+            t=t,
+            labels=_labels(row, source, z, t),
+        )
         yield PlaneItem(
             name=_plane_name(row.name, source, z, t),
-            image=image,
+            source=plane,
             condition=plane_condition(source, row.stated, c=chosen[0], z=z, t=t),
-            target=_target(row, image.shape[-2:], source, z, t),
             group=row.group,
             split=row.split,
             label_kind=row.label_kind,
@@ -83,9 +80,44 @@ def iterate_items(
         )
 
 
+def _items_of(row: CohortRow, channels: int, labels_needed: bool) -> list[PlaneItem]:
+    _check_labelled(row, labels_needed)
+    try:
+        for path in filter(None, (row.image, row.labels)):
+            opened_scenes(path)
+    except InputError as error:
+        return [_unreadable(row, str(error))]
+    return list(iterate_items(row, channels, labels_needed))
+
+
+def _check_labelled(row: CohortRow, needed: bool) -> None:
+    if needed and row.labels is None:
+        raise InputError(
+            f"{row.name} has no labels",
+            way_out="Fill the column 'labels', or leave the row out of this split",
+        )
+
+
+def _unreadable(row: CohortRow, reason: str) -> PlaneItem:
+    return PlaneItem(
+        name=row.name,
+        source=Unreadable(reason),
+        group=row.group,
+        split=row.split,
+        label_kind=row.label_kind,
+        facts=row.stated,
+    )
+
+
 def is_vertical(source: ImageSource) -> bool:
     """Whether the planes are vertical scans, z by x."""
     return "Y" not in source.axes
+
+
+def plane_shape(source: ImageSource) -> tuple[int, int]:
+    """Rows and columns of a plane."""
+    height, width = source.shape[: len(source.axes.removesuffix("S"))][-2:]
+    return height, width
 
 
 def planes_of(source: ImageSource, z: int | None, t: int | None) -> list[tuple[int, int]]:
@@ -113,25 +145,26 @@ def _plane_name(name: str, source: ImageSource, z: int, t: int) -> str:
     return " ".join([name, *(f"{a.lower()}={i}" for a, i in numbered)])
 
 
-def _target(
-    row: CohortRow, shape: tuple[int, ...], source: ImageSource, z: int, t: int
-) -> LabelTarget | None:
+def _labels(row: CohortRow, source: ImageSource, z: int, t: int) -> StoredLabels | None:
+    """Where this plane's labels stand in their file, which must fit the image."""
     if row.labels is None:
         return None
-    plane = _labels_plane(row.labels, source, {"Z": z, "T": t})
-    raw = read_labels(row.labels, z=plane["Z"], t=plane["T"])
-    if raw.shape != shape:
+    labels = opened(row.labels)
+    (height, width), wanted = plane_shape(labels), plane_shape(source)
+    if (height, width) != wanted:
         raise InputError(
             f"the labels of {row.name} do not fit the image",
-            got=f"labels {raw.shape[0]}x{raw.shape[1]}, image {shape[0]}x{shape[1]} (y, x)",
+            got=f"labels {height}x{width}, image {wanted[0]}x{wanted[1]} (y, x)",
             way_out="Give labels with the image's own height and width",
         )
-    return convert_labels(raw, row.label_kind)
+    place = _labels_plane(row.labels, labels, source, {"Z": z, "T": t})
+    return StoredLabels(row.labels, row.label_kind, place["Z"], place["T"])
 
 
-def _labels_plane(path: Path, source: ImageSource, plane: Mapping[str, int]) -> dict[str, int]:
-    """Where in the labels file this plane's labels stand; one plane serves a whole stack."""
-    labels = open_image(path)
+def _labels_plane(
+    path: Path, labels: ImageSource, source: ImageSource, plane: Mapping[str, int]
+) -> dict[str, int]:
+    """Which plane of the labels file it is; one plane serves a whole stack."""
     place = {}
     for axis, index in plane.items():
         size, count = _plane_count(labels, axis), _plane_count(source, axis)

@@ -40,8 +40,10 @@ class ChannelNoise:
         """Whether the signal of one electron is known."""
         return self.per_signal > 0
 
-    def variance(self, signal: Image) -> Image:
-        """The variance at every pixel of a channel (Y, X)."""
+    def variance(self, signal: Image) -> Image | np.float32:
+        """The variance at every pixel of a channel (Y, X); one number where it is the same."""
+        if not self.known_gain:
+            return np.float32(max(0.0, self.at_zero))
         line = np.float32(self.at_zero) + np.float32(self.per_signal) * signal
         return np.maximum(line, np.float32(0))
 
@@ -105,5 +107,5 @@ def restore_noise(
 
     `kept` is the share of a white noise's variance that averaging left.
     """
-    missing = (1 - kept) * noise.variance(averaged)
-    return averaged + np.sqrt(missing) * rng.standard_normal(averaged.shape, dtype=np.float32)
+    sigma = np.sqrt(np.float32(1 - kept) * noise.variance(averaged)).astype(np.float32)
+    return averaged + sigma * rng.standard_normal(averaged.shape, dtype=np.float32)

@@ -67,7 +67,8 @@ class Patch:
     """One square patch: image (C, P, P), classes and valid (P, P), and its own condition.
 
     `noise` is that of the plane it was cut from, per channel, and `stretch` how fewer photons would
-    move that plane's percentiles; both are empty where they were not measured.
+    move that plane's percentiles; both are empty where they were not measured. `name` is the
+    plane's.
     """
 
     image: NDArray[np.float32]
@@ -76,6 +77,7 @@ class Patch:
     condition: Condition
     noise: tuple[ChannelNoise, ...] = ()
     stretch: tuple[Stretch, ...] = ()
+    name: str = ""
 
     @property
     def side(self) -> int:
@@ -101,7 +103,15 @@ class PlannedPatch(Patch):
     @classmethod
     def of(cls, crop: Patch) -> PlannedPatch:
         """A plan without a step."""
-        return cls(crop.image, crop.classes, crop.valid, crop.condition, crop.noise, crop.stretch)
+        return cls(
+            crop.image,
+            crop.classes,
+            crop.valid,
+            crop.condition,
+            crop.noise,
+            crop.stretch,
+            crop.name,
+        )
 
     @property
     def side(self) -> int:

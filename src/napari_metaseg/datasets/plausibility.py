@@ -13,11 +13,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import ndimage
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.datasets.items import PlaneItem
-from napari_metaseg.datasets.labels import LabelTarget
+from napari_metaseg.datasets.object_widths import diameters_px, weighted_percentiles
 
 Unit = Literal["µm", "µm at 1x", "px"]
 
@@ -25,8 +24,6 @@ LEAST_OBJECTS = 5
 """Fewer objects say nothing about a size."""
 GENEROUS = 1.6
 """How far the usual object may lie beyond the trained sizes before it is worth a sentence."""
-_SPECKS_PX = 9
-"""Objects of fewer pixels are noise of the prediction, or cells hardly seen."""
 
 
 class ObjectSizes(BaseModel):
@@ -49,18 +46,20 @@ def measure_sizes(items: Sequence[PlaneItem]) -> ObjectSizes | None:
     """The sizes of the annotated objects of all items, in the best unit that all of them allow.
 
     Objects that touch the edge of their plane, or pixels that nobody annotated, are left out. None
-    where there are fewer than `LEAST_OBJECTS`.
+    where there are fewer than `LEAST_OBJECTS`. Planes that were surveyed are not read.
     """
-    targets = [(item.target, item.condition) for item in items if item.target is not None]
-    measured = [(_diameters_px(_objects_of(target)), condition) for target, condition in targets]
-    measured = [(widths, condition) for widths, condition in measured if widths.size]
+    measured = [(item.surveyed().widths, item.condition) for item in items]
+    measured = [(widths, condition) for widths, condition in measured if widths.objects]
     unit = _common_unit([condition for _, condition in measured])
-    sizes = [widths * (_scale(condition, unit) or 1.0) for widths, condition in measured]
-    every = np.concatenate([np.empty(0), *sizes])
-    if every.size < LEAST_OBJECTS:
+    count = sum(widths.objects for widths, _ in measured)
+    if count < LEAST_OBJECTS:
         return None
-    low, median, high = (float(p) for p in np.percentile(every, (5, 50, 95)))
-    return ObjectSizes(unit=unit, low=low, median=median, high=high, objects=every.size)
+    sizes = np.concatenate([w.px * (_scale(condition, unit) or 1.0) for w, condition in measured])
+    weights = np.concatenate([np.full(len(w.px), w.weight) for w, _ in measured])
+    low, median, high = weighted_percentiles(sizes.astype(np.float64), weights, (5, 50, 95))
+    return ObjectSizes(
+        unit=unit, low=float(low), median=float(median), high=float(high), objects=count
+    )
 
 
 def size_notice(
@@ -76,7 +75,7 @@ def size_notice(
     scale = None if sizes is None else _scale(condition, sizes.unit)
     if sizes is None or scale is None:
         return None
-    widths = _diameters_px(labels) * scale
+    widths = diameters_px(labels) * scale
     if widths.size < LEAST_OBJECTS:
         return None
     found = _of_usual_pixel(widths)
@@ -115,27 +114,6 @@ def _sentence(found: float, sizes: ObjectSizes) -> str:
 def _two_digits(number: float) -> str:
     """The number to two digits, written out: 490, never 4.9e+02."""
     return f"{Decimal(f'{number:.2g}'):f}"
-
-
-def _objects_of(target: LabelTarget) -> NDArray[np.int32]:
-    """One number per object; where the annotation tells none apart, connected pixels are one.
-
-    A piece next to pixels that nobody annotated may be a stroke within an object: it says nothing
-    of the object's size and is left out.
-    """
-    if target.instances is not None:
-        return target.instances
-    pieces = np.asarray(ndimage.label(target.valid & (target.classes > 0))[0], np.int32)
-    open_ended = np.unique(pieces[ndimage.binary_dilation(~target.valid)])
-    return np.where(np.isin(pieces, open_ended), np.int32(0), pieces)
-
-
-def _diameters_px(labels: NDArray[np.int32]) -> NDArray[np.float64]:
-    """The diameter of the disc of equal area, per object that does not touch the edge."""
-    numbers, areas = np.unique(labels, return_counts=True)
-    edges = np.unique(np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()]))
-    whole = (numbers > 0) & (areas >= _SPECKS_PX) & ~np.isin(numbers, edges)
-    return np.asarray(np.sqrt(4 * areas[whole] / np.pi), np.float64)
 
 
 def _common_unit(conditions: Sequence[Condition]) -> Unit:

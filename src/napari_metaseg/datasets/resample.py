@@ -19,6 +19,8 @@ Matrix = NDArray[np.float32]
 _LABEL_BLUR_PX = 0.5
 """Breaks ties between pixels half in an object by what surrounds them."""
 
+TIE = 1e-6
+"""Of two classes that cover the same up to rounding, the lower one is taken."""
 _KEPT_BYTES = 128 * 2**20
 
 
@@ -54,9 +56,9 @@ class Resample(Step):
     def perform(self, patch: Patch, rng: np.random.Generator) -> Pixels:
         """The pixels after it; see `Step`."""
         weights = self.weights
-        image = np.stack([weights @ channel @ weights.T for channel in patch.image])
+        image = np.asarray(weights @ patch.image @ weights.T, np.float32)
         if self.noise:
-            kept = noise_kept(weights)
+            kept = kept_share(self.side, self.patch_px, self.sigma)
             channels = zip(image, self.noise, strict=True)
             image = np.stack([restore_noise(c, noise, kept, rng) for c, noise in channels])
         return image, *self._labels(patch)
@@ -76,20 +78,38 @@ class Resample(Step):
         Taking the nearest pixel instead would shift small objects by up to a quarter of a pixel.
         """
         valid = patch.valid[np.ix_(self.nearest, self.nearest)]
-        present = np.unique(patch.classes)
+        present = present_classes(patch.classes)
         if len(present) == 1:
             return np.full((self.patch_px, self.patch_px), present[0], np.int16), valid
         weights = self.label_weights
+        if len(present) == 2:
+            leaning = (patch.classes == present[1]).astype(np.float32)
+            leaning -= np.float32(0.5)
+            leaning *= patch.valid
+            second = weights @ leaning @ weights.T > TIE
+            return np.array(present, np.int16)[second.astype(np.int8)], valid
         covers = [
             weights @ (patch.valid & (patch.classes == c)).astype(np.float32) @ weights.T
             for c in present
         ]
-        return present[np.argmax(covers, axis=0)].astype(np.int16), valid
+        return np.array(present, np.int16)[np.argmax(covers, axis=0)], valid
+
+
+def present_classes(classes: NDArray[np.int16]) -> tuple[int, ...]:
+    """The classes of a patch in ascending order."""
+    low, high = int(classes.min()), int(classes.max())
+    return (low, high)[: high - low + 1] if high - low <= 1 else tuple(np.unique(classes).tolist())
 
 
 def noise_kept(weights: Matrix) -> float:
     """The share of a white noise's variance that is left after resampling along both axes."""
     return float(min(1.0, np.square(weights).sum(axis=1).mean() ** 2))
+
+
+@lru_cache(maxsize=1024)
+def kept_share(side: int, patch_px: int, sigma: float) -> float:
+    """`noise_kept` of a patch of `side` pixels, resampled to `patch_px`."""
+    return noise_kept(sampling_matrix(side, patch_px, sigma))
 
 
 def sampling_matrix(side: int, patch_px: int, sigma: float, order: Literal[1, 3] = 3) -> Matrix:
@@ -122,7 +142,22 @@ def _make_matrix(side: int, patch_px: int, sigma: float, order: Literal[1, 3]) -
 def _interpolation(side: int, patch_px: int, pad: int, order: Literal[1, 3]) -> Matrix:
     """Splines of that order through an axis of `side` and `pad` pixels more at both ends."""
     at = (np.arange(patch_px) + 0.5) * side / patch_px - 0.5 + pad
-    rows = [
-        ndimage.map_coordinates(pixel, at[None], order=order) for pixel in np.eye(side + 2 * pad)
-    ]
-    return np.stack(rows, axis=1).astype(np.float32)
+    pixels = np.eye(side + 2 * pad)
+    if order == 3:
+        pixels = ndimage.spline_filter1d(pixels, 3, axis=0)
+    first = np.floor(at).astype(int)
+    taps = zip(range(-(order // 2), order // 2 + 2), _spline(at - first, order), strict=True)
+    rows = sum(weight[:, None] * pixels[first + tap] for tap, weight in taps)
+    return np.asarray(rows, np.float32)
+
+
+def _spline(t: NDArray[np.float64], order: Literal[1, 3]) -> tuple[NDArray[np.float64], ...]:
+    """The weights of the pixels around a place that is `t` (0 to 1) behind one of them.
+
+    Order 3 is the cubic B-spline: Unser, IEEE Signal Processing Magazine 16(6), 1999, eq. 12.
+    """
+    if order == 1:
+        return 1 - t, t
+    u = 1 - t
+    inner = (2 / 3 - t**2 * (2 - t) / 2, 2 / 3 - u**2 * (2 - u) / 2)
+    return u**3 / 6, *inner, t**3 / 6

@@ -49,6 +49,10 @@ class Thin(Step):
         return image, patch.classes, patch.valid
 
 
+_TURNED = ((1, 1), (-1, 1), (-1, -1), (1, -1))
+"""In which direction rows and columns run after each number of quarter turns."""
+
+
 @dataclass(frozen=True)
 class Turn(Step):
     """A quarter turn `quarters` times, then perhaps mirrored left to right."""
@@ -61,8 +65,9 @@ class Turn(Step):
         return self._turned(patch.image), self._turned(patch.classes), self._turned(patch.valid)
 
     def _turned(self, array: NDArray[Any]) -> NDArray[Any]:
-        out = np.rot90(array, self.quarters, axes=(-2, -1))
-        return out[..., ::-1] if self.mirrored else out
+        out = array.swapaxes(-1, -2) if self.quarters % 2 else array
+        rows, columns = _TURNED[self.quarters]
+        return out[..., ::rows, :: -columns if self.mirrored else columns]
 
 
 @dataclass(frozen=True)

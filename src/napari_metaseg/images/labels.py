@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.open import open_image
 from napari_metaseg.images.png import PngImage
+from napari_metaseg.images.protocol import ImageSource
 
 _WAY_OUT = "Save labels as one channel of whole numbers, 0 for background"
 
@@ -23,7 +24,12 @@ def read_labels(
     Raises `InputError` for a file that cannot be opened, colour images, numbers that are not
     whole, negative or beyond 2³¹ - 1.
     """
-    image = open_image(path, scene)
+    return labels_of(open_image(path, scene), c=c, z=z, t=t)
+
+
+def labels_of(image: ImageSource, *, c: int = 0, z: int = 0, t: int = 0) -> NDArray[np.int32]:
+    """One plane of labels of an opened image; see `read_labels`."""
+    path = image.path
     if isinstance(image, PngImage) and image.indexed:
         return image.indices().astype(np.int32)
     if "S" in image.axes:

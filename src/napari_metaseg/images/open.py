@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -48,7 +49,11 @@ def open_image(path: Path, scene: str = "") -> ImageSource:
 
     Raises `InputError` as `open_images` does, and for a scene that the file does not have.
     """
-    images = open_images(path)
+    return pick_image(open_images(path), scene)
+
+
+def pick_image(images: Sequence[ImageSource], scene: str) -> ImageSource:
+    """One of the images of a file, chosen as by `open_image`."""
     if not scene:
         return images[0]
     named = [image for image in images if image.name == scene]
@@ -57,4 +62,6 @@ def open_image(path: Path, scene: str = "") -> ImageSource:
     if scene.isdecimal() and int(scene) < len(images):
         return images[int(scene)]
     names = ", ".join(f"{i} ({image.name})" for i, image in enumerate(images))
-    raise InputError(f"{Path(path).name} has no scene {scene!r}", way_out=f"Give one of: {names}")
+    raise InputError(
+        f"{images[0].path.name} has no scene {scene!r}", way_out=f"Give one of: {names}"
+    )

@@ -131,17 +131,13 @@ def train_on_planes(
 def train_on_cohort(
     request: TrainingRequest, cohort: Path, out: Path, token: CancelToken
 ) -> Generator[Event | DeviceFound, None, Trained]:
-    """Read a cohort's annotated rows, train and load the model; errors as in `train`."""
+    """Open a cohort's annotated rows, train and load the model; errors as in `train`."""
     from napari_metaseg.acquisition.cohort import read_cohort
-    from napari_metaseg.datasets.items import iterate_items
+    from napari_metaseg.datasets.items import open_items
 
     free = request.free_fields
     rows = [r for r in read_cohort(cohort, extra_fields=list(free)) if r.labels is not None]
-    items: list[PlaneItem] = []
-    for done, cohort_row in enumerate(rows):
-        token.raise_if_cancelled()
-        yield Progress(done, len(rows), "reading images")
-        items += iterate_items(cohort_row, request.channels)
+    items = yield from open_items(rows, token, channels=request.channels)
     return (yield from _train(request, items, out, token))
 
 

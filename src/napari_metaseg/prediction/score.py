@@ -58,6 +58,7 @@ def evaluate_package(
     start = time.monotonic()
     for done, row in enumerate(chosen, start=1):
         for item in iterate_items(row, manifest.input_channels):
+            item = item.loaded()
             prediction = predictor.predict_plane(item.image, item.condition, token=token)
             notices += [f"{item.name}: {text}" for text in prediction.notices]
             scored.append(score_item(item, prediction, by))

@@ -31,7 +31,7 @@ def design(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
             "this study needs a focus series", way_out="Give a table with its row as --cohort"
         )
     yield Notice("Reading the focus series")
-    items = load_items(read_cohort(request.cohort))
+    items = [item.loaded() for item in load_items(read_cohort(request.cohort))]
     training = [part for item in items for part in _training_parts(item)]
     test = [_part(item, *_test_columns(item), "test") for item in items]
     base = TrainingRequest(
@@ -69,4 +69,4 @@ def _part(item: PlaneItem, rows: slice, columns: slice, split: str) -> PlaneItem
         instances=None if target.instances is None else target.instances[rows, columns],
     )
     image = np.ascontiguousarray(item.image[:, rows, columns])
-    return replace(item, image=image, target=cut, split=split, group=split)
+    return replace(item.with_pixels(image, cut), split=split, group=split)

@@ -91,5 +91,6 @@ def cohort_name(request: StudyRequest, name: str) -> str:
 
 
 def split_planes(items: Sequence[PlaneItem]) -> Planes:
-    """Planes for training and validation, and planes for the test, as the table says."""
-    return [i for i in items if i.split != "test"], [i for i in items if i.split == "test"]
+    """Planes for training and validation, and planes for the test, as the table says; in memory."""
+    loaded = [item.loaded() for item in items]
+    return [i for i in loaded if i.split != "test"], [i for i in loaded if i.split == "test"]

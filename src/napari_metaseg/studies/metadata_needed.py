@@ -33,7 +33,7 @@ def design(request: StudyRequest) -> Generator[Event, None, tuple[Trial, ...]]:
         yield Notice(f"Generating the images of the task {task}")
         folder = request.out / "cohorts" / task
         table = write_task(task, folder, images_per_domain=3 if request.quick else 12, seed=2026)
-        items = load_items(read_cohort(table))
+        items = [item.loaded() for item in load_items(read_cohort(table))]
         training = [item for item in items if item.split != "test"]
         test = [item for item in items if item.split == "test"]
         by = ("magnification",)

@@ -49,7 +49,7 @@ def split_items(cohort: Path) -> tuple[list[PlaneItem], list[PlaneItem]]:
     """The training and the test planes of the committed recipe."""
     rows = read_cohort(cohort, extra_fields=_COLUMNS)
     tested = held_out_rows(rows)
-    items = load_items(rows)
+    items = [item.loaded() for item in load_items(rows)]
     pairs = list(zip(items, (row in tested for row in rows), strict=True))
     return [i for i, test in pairs if not test], [i for i, test in pairs if test]
 

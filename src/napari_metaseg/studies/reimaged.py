@@ -95,7 +95,7 @@ def known_scale(rows: Sequence[CohortRow]) -> tuple[PlaneItem, ...]:
             got=f"{len(chosen)} such rows of {len(rows)}",
             way_out="Fill the columns 'pixel_size_um' and 'group'",
         )
-    return load_items(chosen)
+    return tuple(item.loaded() for item in load_items(chosen))
 
 
 def drawn_groups(planes: Sequence[PlaneItem], share: float, seed: int) -> frozenset[str]:
@@ -156,10 +156,8 @@ def halves(plane: PlaneItem) -> tuple[PlaneItem, PlaneItem]:
     labels = np.array_split(_labels(plane), 2, axis=axis)
     one, other = (
         replace(
-            plane,
+            plane.with_pixels(np.ascontiguousarray(image), convert_labels(part, _kind(plane))),
             name=f"{plane.name} {side}",
-            image=np.ascontiguousarray(image),
-            target=convert_labels(part, _kind(plane)),
             group=plane.group_key,
         )
         for side, image, part in zip("ab", images, labels, strict=True)
@@ -177,11 +175,10 @@ def reimage(plane: PlaneItem, magnification: float, split: str) -> PlaneItem:
     blurred = ndimage.gaussian_filter(plane.image[0], _added_blur_px(plane, magnification))
     seen = resize_image(blurred[None], shape)[0]
     name = f"{plane.name} {magnification:g}x"
+    labels = convert_labels(resize_labels(_labels(plane), shape), _kind(plane))
     return replace(
-        plane,
+        plane.with_pixels(_photographed(seen, name)[None], labels),
         name=name,
-        image=_photographed(seen, name)[None],
-        target=convert_labels(resize_labels(_labels(plane), shape), _kind(plane)),
         condition={**plane.condition, "magnification": magnification, "pixel_size_um": pixel},
         split=split,
     )

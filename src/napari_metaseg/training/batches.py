@@ -1,34 +1,39 @@
-"""Batches as tensors, made one step ahead in a thread so that the network never waits."""
+"""Batches as tensors, made ahead in a thread or in processes so that the network never waits."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.patches import PatchBatch, PatchSampler
-from napari_metaseg.training.device_patches import PackedCrops, carry_out, pack, works_on
+from napari_metaseg.training.device_patches import PackedCrops, carry_out, works_on
 from napari_metaseg.training.device_steps import DeviceSteps
+from napari_metaseg.training.loaders import made_by_processes
+from napari_metaseg.training.make_batch import BatchMaker, Dropout, MadeBatch, encode_conditions
 
-_DROPOUT_STREAM = 1
+__all__ = ["Dropout", "TensorBatch", "core_for_patches", "encode_conditions", "iterate_batches"]
 
 
 @dataclass(frozen=True)
 class TensorBatch:
-    """Images (N, C, P, P), classes and valid (N, P, P), metadata (N, M)."""
+    """Images (N, C, P, P), classes and valid (N, P, P), metadata (N, M).
+
+    `names` are those of the planes that the patches are from.
+    """
 
     images: Tensor
     classes: Tensor
     valid: Tensor
     metadata: Tensor
+    names: tuple[str, ...] = ()
 
     def part(self, patches: slice) -> TensorBatch:
         """Some of the patches."""
@@ -37,49 +42,19 @@ class TensorBatch:
             classes=self.classes[patches],
             valid=self.valid[patches],
             metadata=self.metadata[patches],
+            names=self.names[patches],
         )
 
     def to(self, device: torch.device) -> TensorBatch:
         """The batch on a device, images with channels last."""
+        ahead = device.type == "cuda"
         return TensorBatch(
-            images=self.images.to(device, memory_format=torch.channels_last),
-            classes=self.classes.to(device),
-            valid=self.valid.to(device),
-            metadata=self.metadata.to(device),
+            images=self.images.to(device, memory_format=torch.channels_last, non_blocking=ahead),
+            classes=self.classes.to(device, non_blocking=ahead),
+            valid=self.valid.to(device, non_blocking=ahead),
+            metadata=self.metadata.to(device, non_blocking=ahead),
+            names=self.names,
         )
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """How often metadata is hidden in training: each field, and the whole record of a patch.
-
-    A `field` of 1 hides everything always: the twin of a network that never saw metadata.
-    """
-
-    field: float = 0.0
-    record: float = 0.0
-
-
-def encode_conditions(
-    batch: PatchBatch | PackedCrops,
-    schema: MetadataSchema,
-    dropout: Dropout | float,
-    seed: int,
-    step: int,
-) -> NDArray[np.float32]:
-    """One metadata vector (N, M) per patch, parts of it hidden as `dropout` says.
-
-    Hidden fields read as unknown, so that one network serves files with holes. A number alone is
-    the dropout of single fields. Drawn from (seed, step) alone; what hides records does not change
-    which fields are drawn.
-    """
-    if not schema.fields:
-        return np.zeros((len(batch.conditions), 0), np.float32)
-    dropout = dropout if isinstance(dropout, Dropout) else Dropout(dropout)
-    rng = np.random.default_rng([seed, step, _DROPOUT_STREAM])
-    hidden = rng.random((len(batch.conditions), len(schema.fields))) < dropout.field
-    hidden |= rng.random((len(batch.conditions), 1)) < dropout.record
-    return schema.drop(np.stack([schema.encode(c) for c in batch.conditions]), hidden)
 
 
 @contextmanager
@@ -97,7 +72,7 @@ def core_for_patches() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def iterate_batches(
+def iterate_batches(  # noqa: PLR0913 - what a batch is drawn from, and who makes it
     sampler: PatchSampler,
     schema: MetadataSchema,
     *,
@@ -105,27 +80,39 @@ def iterate_batches(
     seed: int,
     start: int,
     device: torch.device,
+    part: slice = slice(None),
+    loaders: int = 0,
 ) -> Iterator[TensorBatch]:
     """The batches of steps `start`, `start + 1`, ... without end; close the iterator when done.
 
     For the CPU numpy makes them whole in the thread ahead. For a GPU that thread draws and crops
-    only; the pixels are worked on there once the batch is asked for, and stay there.
+    only; the pixels are worked on there once the batch is asked for, and stay there. With `loaders`
+    so many processes do what the thread does, with the same result. `part` says which patches of
+    each batch are made. Raises `InputError` where planes cannot be read (see `PatchSampler`), and
+    where a process ends before its time.
     """
     gpu = DeviceSteps(device) if works_on(device) else None
-
-    def make(step: int) -> tuple[PatchBatch | PackedCrops, Tensor]:
-        patches = pack(sampler.plan(step), seed, step) if gpu else sampler.batch(step)
-        metadata = encode_conditions(patches, schema, dropout, seed, step)
-        return patches, torch.from_numpy(metadata)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="patches") as pool:
-        step = start
-        ahead = pool.submit(make, step)
+    maker = BatchMaker(sampler, schema, dropout, seed, part, planned=gpu is not None)
+    made = made_by_processes(maker, start, loaders) if loaders else _made_here(maker, start)
+    with closing(made), ThreadPoolExecutor(1, thread_name_prefix="patches") as pool:
+        pinned = device.type == "cuda"
+        ahead = pool.submit(_take, made, pinned)
         while True:
-            patches, metadata = ahead.result()
-            step += 1
-            ahead = pool.submit(make, step)
-            yield TensorBatch(*_pixels(patches, gpu), metadata)
+            batch = ahead.result()
+            ahead = pool.submit(_take, made, pinned)
+            metadata = torch.from_numpy(batch.metadata)
+            names = batch.patches.names
+            yield TensorBatch(*_pixels(batch.patches, gpu), metadata, names)
+
+
+def _made_here(maker: BatchMaker, start: int) -> Generator[MadeBatch, None, None]:
+    for step in count(start):
+        yield maker(step)
+
+
+def _take(made: Iterator[MadeBatch], pinned: bool) -> MadeBatch:
+    batch = next(made)
+    return batch.pinned() if pinned else batch
 
 
 def _pixels(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.datasets.patch import PlannedPatch, Step
-from napari_metaseg.datasets.resample import Resample
+from napari_metaseg.datasets.resample import Resample, present_classes
 from napari_metaseg.training.device_steps import DevicePixels, DeviceSteps, Noise
 
 _GPUS = ("cuda", "mps")
@@ -38,28 +38,41 @@ class Crop:
 
 @dataclass(frozen=True)
 class PackedCrops:
-    """The crops of a batch, flat and one behind the other: three arrays to send, none padded.
+    """The crops of a batch, flat and one behind the other: three tensors to send, none padded.
 
-    Pixels are float32, classes int16, valid bool; `seeds` are those of the noise.
+    Pixels are float32, classes int16, valid bool; `names` are those of the planes, `seeds` those of
+    the noise.
     """
 
-    pixels: NDArray[np.float32]
-    classes: NDArray[np.int16]
-    valid: NDArray[np.bool_]
+    pixels: Tensor
+    classes: Tensor
+    valid: Tensor
     crops: tuple[Crop, ...]
     conditions: tuple[Condition, ...]
+    names: tuple[str, ...]
     seeds: tuple[int, int]
 
+    def pinned(self) -> PackedCrops:
+        """The same in memory from which a GPU of NVIDIA's takes it while the processor goes on."""
+        pixels, classes, valid = (
+            part.pin_memory() for part in (self.pixels, self.classes, self.valid)
+        )
+        return replace(self, pixels=pixels, classes=classes, valid=valid)
 
-def pack(patches: Sequence[PlannedPatch], seed: int, step: int) -> PackedCrops:
-    """Planned patches ready to be sent; their noise will follow from (seed, step) alone."""
-    states = np.random.SeedSequence([seed, step, _NOISE_STREAM]).generate_state(2)
+
+def pack(patches: Sequence[PlannedPatch], seed: int, step: int, first: int = 0) -> PackedCrops:
+    """Planned patches ready to be sent; their noise will follow from (seed, step, first) alone.
+
+    `first` is the number of the first of them in its batch.
+    """
+    states = np.random.SeedSequence([seed, step, _NOISE_STREAM, first]).generate_state(2)
     return PackedCrops(
-        pixels=np.concatenate([p.image.ravel() for p in patches]),
-        classes=np.concatenate([p.classes.ravel() for p in patches]),
-        valid=np.concatenate([p.valid.ravel() for p in patches]),
+        pixels=torch.from_numpy(np.concatenate([p.image.ravel() for p in patches])),
+        classes=torch.from_numpy(np.concatenate([p.classes.ravel() for p in patches])),
+        valid=torch.from_numpy(np.concatenate([p.valid.ravel() for p in patches])),
         crops=tuple(_crop(p) for p in patches),
         conditions=tuple(p.condition for p in patches),
+        names=tuple(p.name for p in patches),
         seeds=(int(states[0]), int(states[1])),
     )
 
@@ -69,7 +82,7 @@ def _crop(patch: PlannedPatch) -> Crop:
     for step in resampled:
         # Made here, ahead of the network, and kept: making one takes longer than using it.
         _ = step.weights, step.label_weights
-    present = tuple(np.unique(patch.classes).tolist()) if resampled else ()
+    present = present_classes(patch.classes) if resampled else ()
     return Crop(len(patch.image), len(patch.classes), present, patch.steps)
 
 
@@ -77,7 +90,7 @@ def carry_out(packed: PackedCrops, work: DeviceSteps) -> DevicePixels:
     """The batch on the device: images (N, C, P, P), classes (int64) and valid (N, P, P)."""
     noise = Noise(packed.seeds, work.device)
     pixels, classes, valid = (
-        torch.from_numpy(part).to(work.device)
+        part.to(work.device, non_blocking=True)
         for part in (packed.pixels, packed.classes, packed.valid)
     )
     areas = [crop.side**2 for crop in packed.crops]

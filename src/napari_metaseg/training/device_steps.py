@@ -16,7 +16,7 @@ from torch import Tensor
 from napari_metaseg.datasets.noise import ChannelNoise
 from napari_metaseg.datasets.patch import Step
 from napari_metaseg.datasets.photons import READ_NOISE_ELECTRONS, Stretch
-from napari_metaseg.datasets.resample import Resample, noise_kept
+from napari_metaseg.datasets.resample import TIE, Resample, noise_kept
 from napari_metaseg.datasets.resize import resize_image, resize_labels
 from napari_metaseg.datasets.steps import AddNoise, Recolour, Resize, Thin, Turn
 
@@ -122,9 +122,12 @@ def _most_covered(
     """The class that covers most of each new pixel, of what was annotated."""
     if len(present) == 1:
         return torch.full_like(valid, present[0], dtype=pixels.classes.dtype)
+    named = torch.tensor(present, dtype=pixels.classes.dtype, device=valid.device)
+    if len(present) == 2:
+        leaning = ((pixels.classes == present[1]).to(weights.dtype) - 0.5) * pixels.valid
+        return named[(weights @ leaning @ weights.T > TIE).long()]
     masks = torch.stack([pixels.valid & (pixels.classes == c) for c in present])
     covers = weights @ masks.to(weights.dtype) @ weights.T
-    named = torch.tensor(present, dtype=pixels.classes.dtype, device=valid.device)
     return named[covers.argmax(dim=0)]
 
 

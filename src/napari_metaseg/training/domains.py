@@ -155,8 +155,7 @@ def _check_untrained(
 
 
 def _check_foreground(domain: Domain) -> None:
-    targets = [item.target for item in domain.train if item.target is not None]
-    if not any((t.valid & (t.classes > 0)).any() for t in targets):
+    if not any(item.surveyed().foreground.size for item in domain.train):
         raise InputError(
             f"the domain {domain.label} has no annotated object to learn from",
             got=f"{len(domain.train)} training image(s)",

@@ -59,7 +59,9 @@ class Trainer:
         self.plan, self.phase, self.manifest, self.run_folder = plan, phase, manifest, run
         self.processes = processes
         self._sampler = make_sampler(plan, phase)
-        loss = SegmentationLoss(phase.request.loss)
+        loss = SegmentationLoss(
+            phase.request.loss, plan.class_weights, phase.request.objects != "mask"
+        )
         self.learner = Learner(plan.network, phase.request, loss, processes, start)
         self.position = start.position if start else Position()
         self.best = dict(start.best) if start else copy_state(self.learner.network)
@@ -79,9 +81,7 @@ class Trainer:
                 try:
                     yield from map(
                         Notice,
-                        self.learner.learn(
-                            next(batches).part(self.processes.part), rate, self.position.step
-                        ),
+                        self.learner.learn(next(batches), rate, self.position.step),
                     )
                 except Diverged as error:
                     self.failure = self._astray(error)
@@ -93,7 +93,7 @@ class Trainer:
                 validated = self._passed(before, epochs(request))
                 if validated or self._passed(before, _CURVE_POINTS):
                     yield self._curve_point(validated, token)
-                    yield from self._told_early()
+                    yield from self._told()
                 if time.monotonic() - saved > _CHECKPOINT_EVERY_S:
                     yield from self.save()
                     saved = time.monotonic()
@@ -121,6 +121,8 @@ class Trainer:
             seed=request.seed,
             start=self.position.step,
             device=self.processes.device,
+            part=self.processes.part,
+            loaders=request.loaders,
         )
 
     def _stopped(self, token: CancelToken) -> bool:
@@ -173,7 +175,9 @@ class Trainer:
         self.position = replace(at, stale=stale, ended=0 < patience <= stale)
         return score
 
-    def _told_early(self) -> Iterator[Notice]:
+    def _told(self) -> Iterator[Notice]:
+        """What happened since the last point of the curve."""
+        yield from map(Notice, self._sampler.take_notices())
         if self.position.ended:
             text = f"Ended early: no better Dice in {self.position.stale} validations."
             yield Notice(text, concerns=False)

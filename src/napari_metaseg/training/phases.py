@@ -23,7 +23,8 @@ class Phase:
 
     `request` is the run's with this phase's steps (or minutes) and learning rate. `after` names the
     phase whose network it goes on from, and whose place it takes. `domain` and `share` say what of
-    the training images it learns from. The planes are as the metadata recorded them.
+    the training images it learns from, `replay` are planes learned before. The planes are as the
+    metadata recorded them.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Phase:
     after: str = ""
     domain: Mapping[str, Value] = field(default_factory=dict)
     share: float = 1.0
+    replay: tuple[PlaneItem, ...] = ()
 
 
 def plan_phases(
@@ -41,9 +43,10 @@ def plan_phases(
     train: Sequence[PlaneItem],
     validation: Sequence[PlaneItem],
     domains: Domains | None,
+    replay: tuple[PlaneItem, ...] = (),
 ) -> tuple[Phase, ...]:
     """The phases of the strategy, in the order in which they are trained."""
-    whole = Phase("main", request, tuple(train), spread(validation))
+    whole = Phase("main", request, tuple(train), spread(validation), replay=replay)
     if domains is None:
         return (whole,)
     if request.info.per_domain:
@@ -74,6 +77,7 @@ def _tuned(request: TrainingRequest, whole: Phase, domains: Domains) -> tuple[Ph
     named = request.tuned_domain
     domain = domains.named(named) if named else domains.rarest()
     general = _lasting(request, _GENERAL_PART, _GENERAL_PART)
+    general = general.model_copy(update={"frozen": (), "replay_share": 0.0})
     rest = 1 - _GENERAL_PART
     tuning = _lasting(request, rest, rest, already=general.steps or 0)
     tuning = tuning.model_copy(update={"learning_rate": request.learning_rate * _TUNING_RATE})
@@ -86,8 +90,14 @@ def _tuned(request: TrainingRequest, whole: Phase, domains: Domains) -> tuple[Ph
         title=f"tuning to {domain.label}",
         after="general",
         domain=domain.values,
+        replay=_others(whole.train, domain.train) if request.replay_share else (),
     )
     return first, last
+
+
+def _others(planes: Sequence[PlaneItem], domain: Sequence[PlaneItem]) -> tuple[PlaneItem, ...]:
+    own = {id(item) for item in domain}
+    return tuple(item for item in planes if id(item) not in own)
 
 
 def _lasting(

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_metaseg.conditioning.schema import MetadataSchema, stated_values
 from napari_metaseg.conditioning.widen import widened_by
 from napari_metaseg.datasets.augment import Augmentation
-from napari_metaseg.datasets.items import PlaneItem
-from napari_metaseg.datasets.normalise import check_finite
+from napari_metaseg.datasets.normalise import check_count_finite
+from napari_metaseg.datasets.plane_item import PlaneItem
 from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_splits
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.packages.manifest import Canonical, PackageManifest, Split
 from napari_metaseg.training.balance import balance_notices
+from napari_metaseg.training.classes import class_names, class_weights
 from napari_metaseg.training.domains import Domains, find_domains
-from napari_metaseg.training.fields import is_told_scale, seen_fields
+from napari_metaseg.training.fields import domain_key, domain_names, is_told_scale, seen_fields
 from napari_metaseg.training.inherit import inherited_fields, inherited_schema, parent_manifest
 from napari_metaseg.training.network import head_notices, network_config
 from napari_metaseg.training.phases import Phase, plan_phases, spread
+from napari_metaseg.training.replay import replayed_planes
 from napari_metaseg.training.request import TrainingRequest
 from napari_metaseg.training.scale import choose_canonical, lowered, unscaled_count
 
@@ -29,7 +32,9 @@ class TrainingPlan:
     """Everything a run needs, settled: who trains, what the networks see and how they are built.
 
     `domains` is None where the strategy has none; `canonical` where images keep their scale.
-    `choices` are sentences on what was chosen for the user, `notices` on what may be amiss.
+    `class_weights` are those of the background and each class, of mean 1, or None for no weights.
+    `replay` are planes that were learned before. `choices` are sentences on what was chosen for the
+    user, `notices` on what may be amiss.
     """
 
     request: TrainingRequest
@@ -43,21 +48,31 @@ class TrainingPlan:
     phases: tuple[Phase, ...]
     domains: Domains | None
     canonical: Canonical | None
+    class_weights: tuple[float, ...] | None
+    replay: tuple[PlaneItem, ...]
     choices: tuple[str, ...]
     notices: tuple[str, ...]
 
+    @property
+    def planes(self) -> tuple[PlaneItem, ...]:
+        """Every plane that has a say in the training."""
+        return (*self.train, *self.validation, *self.replay)
 
-def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingPlan:
+
+def make_plan(
+    request: TrainingRequest, items: Sequence[PlaneItem], replay: Sequence[PlaneItem] = ()
+) -> TrainingPlan:
     """Check the request against the planes and settle the rest.
 
-    Raises `InputError` for planes without labels or foreground, a wrong channel count, a group on
-    both sides of a split, fields that no plane has, or domains that cannot each have a network;
-    and for a model to start from that means something else by the metadata.
+    Planes that were not surveyed are read for it, one at a time. Raises `InputError` for planes
+    without labels or foreground, a wrong channel count, a group on both sides of a split, fields
+    that no plane has, or domains that cannot each have a network; and for a model to start from
+    that means something else by the metadata.
     """
-    _check_items(request, items)
-    splits = assign_splits(items, request.seed, request.validation_fraction)
-    train, validation = (_of_split(items, splits, name) for name in (TRAIN, VALIDATION))
-    classes = _class_names(request, train)
+    items = [_checked(request, item) for item in items]
+    replayed = replayed_planes(request, [_checked(request, item) for item in replay])
+    train, validation, split = _split(request, items)
+    classes = class_names(request, train)
     parent = parent_manifest(request)
     fields, notices = _fields(request, train, parent)
     augmentation = _augmentation(request, fields)
@@ -70,14 +85,16 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
         request=request,
         train=train,
         validation=spread(validation),
-        split=_named_split(items, splits),
+        split=split,
         schema=schema,
         network=network,
         classes=classes,
         augmentation=augmentation,
-        phases=plan_phases(request, train, validation, domains),
+        phases=plan_phases(request, train, validation, domains, replayed),
         domains=domains,
         canonical=canonical,
+        class_weights=class_weights(request, train, len(classes)),
+        replay=replayed,
         choices=(
             *head_notices(network, schema),
             *balance_notices(request, train),
@@ -155,21 +172,37 @@ def _validation_notices(validation: Sequence[PlaneItem]) -> tuple[str, ...]:
     return () if validation else (text,)
 
 
-def _check_items(request: TrainingRequest, items: Sequence[PlaneItem]) -> None:
+def _checked(request: TrainingRequest, item: PlaneItem) -> PlaneItem:
+    """The item, with its survey if it may train or validate; errors as in `make_plan`."""
+    if item.split not in ("", TRAIN, VALIDATION):
+        return item
+    survey = item.surveyed()
+    if not survey.labelled:
+        raise InputError(f"{item.name} has no labels", way_out="Annotate it, or leave it out")
+    if survey.shape[0] != request.channels:
+        raise InputError(
+            f"{item.name} has {survey.shape[0]} channel(s)",
+            got=f"a network for {request.channels}",
+            way_out="Choose the channels in the cohort column 'channel'",
+        )
+    check_count_finite(survey.not_finite, math.prod(survey.shape), item.name)
+    return item.with_survey(survey)
+
+
+def _split(
+    request: TrainingRequest, items: Sequence[PlaneItem]
+) -> tuple[tuple[PlaneItem, ...], tuple[PlaneItem, ...], Split]:
+    """Who trains and who validates, with the groups of every split; see `assign_splits`."""
     if not items:
         raise InputError(
             "there is nothing to train on", way_out="Give at least one annotated image"
         )
-    for item in items:
-        if item.target is None:
-            raise InputError(f"{item.name} has no labels", way_out="Annotate it, or leave it out")
-        if item.image.shape[0] != request.channels:
-            raise InputError(
-                f"{item.name} has {item.image.shape[0]} channel(s)",
-                got=f"a network for {request.channels}",
-                way_out="Choose the channels in the cohort column 'channel'",
-            )
-        check_finite(item.image, item.name)
+    pool = [item for item in items if item.split in ("", TRAIN)]
+    names = domain_names(request, pool)
+    domains = [domain_key(item, names) for item in items]
+    splits = assign_splits(items, request.seed, request.validation_fraction, domains)
+    train, validation = (_of_split(items, splits, name) for name in (TRAIN, VALIDATION))
+    return train, validation, _named_split(items, splits)
 
 
 def _of_split(
@@ -184,17 +217,3 @@ def _named_split(items: Sequence[PlaneItem], splits: Sequence[str]) -> Split:
         if split in groups:
             groups[split].add(item.group_key)
     return Split(**{name: tuple(sorted(members)) for name, members in groups.items()})
-
-
-def _class_names(request: TrainingRequest, train: Sequence[PlaneItem]) -> tuple[str, ...]:
-    targets = [item.target for item in train if item.target is not None]
-    highest = max(int(t.classes[t.valid].max(initial=0)) for t in targets)
-    count = max(1, highest, len(request.class_names))
-    if request.class_names and len(request.class_names) < highest:
-        raise InputError(
-            "there are more classes in the labels than names",
-            got=f"class {highest}, {len(request.class_names)} name(s)",
-            way_out="Name every foreground class, or none",
-        )
-    default = ("foreground",) if count == 1 else tuple(f"class {i}" for i in range(1, count + 1))
-    return request.class_names or default

@@ -132,7 +132,17 @@ class TrainingRequest(BaseModel):
                 got=self.patch_px,
             )
         self._check_canonical()
+        self._check_frozen()
         return self
+
+    def _check_frozen(self) -> None:
+        resolve_sites([name for name in self.frozen if name != "norm"], self.depth)
+        if self.frozen and not (self.init_from or self.strategy == "fine-tuned"):
+            raise InputError(
+                "only what was learned before can be frozen",
+                got="no model to start from",
+                way_out="Name one with init_from, or choose the strategy fine-tuned",
+            )
 
     def _check_canonical(self) -> None:
         """Refuse what relates to recorded pixels where the patches have resized ones."""

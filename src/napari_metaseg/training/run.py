@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_metaseg.datasets.items import PlaneItem
+from napari_metaseg.datasets.survey_file import save_surveys
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, CurvePoint, Event, Notice, Preview, Progress
 from napari_metaseg.networks.unet import ConditionedUNet
@@ -77,6 +78,7 @@ def train_phases(
 def _open_run(plan: TrainingPlan, run: Path, processes: Processes) -> Iterator[Notice]:
     if processes.first:
         start_run(run, plan.request)
+        save_surveys(run, plan.planes)
     yield from (Notice(text, concerns=False) for text in plan.choices)
     yield from (Notice(text) for text in plan.notices)
 

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation, Patch, augment
-from napari_metaseg.datasets.items import PlaneItem
-from napari_metaseg.datasets.labels import LabelTarget
-from napari_metaseg.datasets.patches import Cut, PatchSampler, Plane, prepare
-from napari_metaseg.datasets.resize import resize_image, resize_labels, scaled_shape
+from napari_metaseg.datasets.crops import Cut
+from napari_metaseg.datasets.labels import ObjectTarget
+from napari_metaseg.datasets.patches import PatchSampler
+from napari_metaseg.datasets.pixels import Resized
+from napari_metaseg.datasets.plane_item import PlaneItem
+from napari_metaseg.datasets.planes import Plane, PlaneStore
 from napari_metaseg.datasets.steps import Resize
 from napari_metaseg.datasets.zoom import UNKNOWN_SCALE, can_zoom, resample
 from napari_metaseg.errors import InputError
@@ -45,16 +47,15 @@ def choose_canonical(train: Sequence[PlaneItem]) -> Canonical:
 
 
 def at_canonical_scale(item: PlaneItem, canonical: Canonical) -> PlaneItem:
-    """The plane resized as at prediction, its labels with it; its condition stays as recorded."""
+    """The plane resized as at prediction, its labels with it; its condition stays as recorded.
+
+    It is resized when it is read.
+    """
     factor = canonical_factor(canonical, item.condition)
-    shape = scaled_shape((item.image.shape[-2], item.image.shape[-1]), factor)
-    if item.target is None or shape == item.image.shape[-2:]:
+    if factor == 1:
         return item
-    target = LabelTarget(
-        classes=resize_labels(item.target.classes, shape),
-        valid=resize_labels(item.target.valid, shape),
-    )
-    return replace(item, image=resize_image(item.image, shape), target=target)
+    survey = None if item.survey is None else item.survey.resized(factor)
+    return replace(item, source=Resized(item.source, factor), survey=survey)
 
 
 def unscaled_count(items: Sequence[PlaneItem], canonical: Canonical) -> int:
@@ -109,7 +110,7 @@ class ResolutionSampler(PatchSampler):
     (seed, step) alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of every sampler, and its own
         self,
         items: Sequence[PlaneItem],
         coarsening: Coarsening,
@@ -119,6 +120,7 @@ class ResolutionSampler(PatchSampler):
         seed: int,
         augmentation: Augmentation,
         weights: NDArray[np.float64] | None = None,
+        objects: ObjectTarget = "mask",
     ) -> None:
         scaled = [at_canonical_scale(item, coarsening.canonical) for item in items]
         super().__init__(
@@ -128,25 +130,31 @@ class ResolutionSampler(PatchSampler):
             seed=seed,
             augmentation=augmentation,
             weights=weights,
+            objects=objects,
         )
         self._coarsening = coarsening
         # What is zoomed are the recorded pixels: only their noise is white and can be measured.
         zooming = replace(augmentation, max_zoom=coarsening.zoom)
-        pairs = zip(items, scaled, strict=True)
-        self._recorded = [prepare(item, zooming, like.image) for item, like in pairs]
+        bound = self._planes.cache.bound // 2
+        self._planes.cache.bound = bound
+        self._recorded = PlaneStore(items, zooming, objects, bound, like=self._planes)
+
+    @property
+    def _stores(self) -> tuple[PlaneStore, ...]:
+        return self._planes, self._recorded
 
     def _patch(self, index: int, rng: np.random.Generator, cut: Cut) -> Patch:
-        plane = self._recorded[index]
+        condition = self._planes.condition(index)
         if rng.random() < self._coarsening.unscaled:
-            return self._unscaled(plane, rng, cut)
+            return self._unscaled(self._recorded.get(index), rng, cut)
         share, zoom = rng.random(), float(self._coarsening.zoom ** -rng.random())
         canonical = self._coarsening.canonical
-        if share >= 0.5 or canonical.field not in plane.condition or not can_zoom(plane.condition):
+        if share >= 0.5 or canonical.field not in condition or not can_zoom(condition):
             return super()._patch(index, rng, cut)
-        side = max(8, round(self._patch_px / canonical_factor(canonical, plane.condition)))
-        recorded = cut(plane, side, rng)
+        side = max(8, round(self._patch_px / canonical_factor(canonical, condition)))
+        recorded = cut(self._recorded.get(index), side, rng)
         patch = coarser(recorded, zoom, self._patch_px, self._augmentation, rng)
-        known = self._planes[index]
+        known = self._planes.light(index)
         patch = replace(patch, noise=known.noise, stretch=known.stretch)
         return augment(patch, self._augmentation, self._patch_px, rng)
 

@@ -46,16 +46,16 @@ class LowRankFusionConv2d(SteerableConv2d):
             y = F.conv2d(x, self.weight, self.bias, padding=1)
             return y + bias[:, :, None, None]
         both = F.conv2d(x, torch.cat([self.weight, self.basis]), padding=1)
-        y, directions = (
-            both.permute(0, 2, 3, 1)
-            .flatten(1, 2)
-            .split([self.out_channels, len(self.basis)], dim=2)
+        pixels = both.permute(0, 2, 3, 1).flatten(1, 2)
+        y, directions = torch.split(pixels, [self.out_channels, len(self.basis)], dim=2)
+        spread = (z[:, :, None] * self.spread.T).to(y.dtype)
+        mixed = (
+            torch.baddbmm(y, directions, spread)
+            .transpose(1, 2)
+            .reshape(both.shape[0], -1, *x.shape[2:])
         )
-        spread = (z[:, :, None] * self.spread.T).to(both.dtype)
-        y = torch.baddbmm(y, directions, spread)
-        y = y.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
-        shift = self.plain_bias() + bias if self.spec.bias else self.bias
-        return y if shift is None else y + shift.to(y.dtype).view(-1, self.out_channels, 1, 1)
+        shift = self.plain_bias() + bias if self.spec.bias else self.plain_bias()
+        return mixed + shift.to(y.dtype).view(-1, self.out_channels, 1, 1)
 
     def folded(self, m: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The filters and bias for one metadata row (M,)."""
