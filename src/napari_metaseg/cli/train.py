@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from napari_metaseg.acquisition.fields import check_value
 from napari_metaseg.acquisition.record import Value
-from napari_metaseg.cli.common import checked, follow
+from napari_metaseg.cli.common import checked
+from napari_metaseg.cli.progress import follow
 from napari_metaseg.cli.training_options import (
     DEFAULTS,
     add_training_options,
