@@ -74,7 +74,7 @@ class LiveView:
             self._live = None
 
     def _line(self, text: str, style: str) -> None:
-        self._console.print(Text(text, style), soft_wrap=True)
+        self._console.print(Text(text, style), overflow="fold")
 
     def _redraw(self, *, now: bool) -> None:
         if self._live is None:

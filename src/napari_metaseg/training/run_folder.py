@@ -91,7 +91,7 @@ def write_curve(run: Path, curve: Sequence[CurvePoint], *, picture: bool = True)
     """Write curve.csv, and curve.png where a `picture` is wanted; an empty curve writes nothing.
 
     The table has the columns step, loss, score (Dice, mean of the domains) and one for each domain
-    in the order in which they came; what is undefined is empty.
+    in the order in which they came, to six digits; what is undefined is empty.
     """
     if not curve:
         return
@@ -167,8 +167,8 @@ def _curve_table(curve: Sequence[CurvePoint]) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["step", "loss", "score", *domains])
     for point in curve:
-        scores = [point.domains.get(name) for name in domains]
-        table.writerow([point.step, point.loss, point.score, *scores])
+        values = (point.loss, point.score, *(point.domains.get(name) for name in domains))
+        table.writerow([point.step, *(None if v is None else round(v, 6) for v in values)])
     return text.getvalue()
 
 
