@@ -5,20 +5,14 @@ import numpy as np
 from PIL import Image
 
 from napari_metaseg.evaluation.domains import summarise
-from napari_metaseg.evaluation.figures import DARK, LIGHT, curve_png, domains_png
+from napari_metaseg.evaluation.figures import DARK, LIGHT, domains_png
 from napari_metaseg.evaluation.scores import ImageScore
-from napari_metaseg.events import CurvePoint
 
 SCORES = [
     ImageScore("a", {"magnification": 5.0}, "1", iou=0.2, dice=0.4),
     ImageScore("b", {"magnification": 5.0}, "2", iou=0.3, dice=0.5),
     ImageScore("c", {"magnification": 20.0}, "3", iou=0.8, dice=0.9),
     ImageScore("blank", {"magnification": None}),
-]
-CURVE = [
-    CurvePoint(10, 1.0),
-    CurvePoint(20, 0.5, 0.6, {"5x": 0.5, "20x": 0.7}),
-    CurvePoint(30, 0.4, 0.7, {"5x": 0.6, "20x": 0.8}),
 ]
 
 
@@ -45,19 +39,13 @@ def test_more_domains_make_a_taller_figure():
 
 
 def test_a_dark_page_gets_dark_figures():
-    for draw, argument in ((domains_png, summarise(SCORES)), (curve_png, CURVE)):
-        assert pixels(draw(argument, LIGHT))[0, 0].min() > 240
-        assert pixels(draw(argument, DARK))[0, 0].max() < 60
+    assert pixels(domains_png(summarise(SCORES), LIGHT))[0, 0].min() > 240
+    assert pixels(domains_png(summarise(SCORES), DARK))[0, 0].max() < 60
 
 
 def test_names_with_dollar_signs_are_names():
     odd = ImageScore("a", {"stain": "$\\frac{1"}, dice=0.5, iou=0.4)
     assert domains_png(summarise([odd]))
-    assert curve_png([CurvePoint(1, 1.0, 0.5, {"$\\frac{1": 0.5})])
-
-
-def test_a_curve_may_have_no_validation_yet():
-    assert curve_png([CurvePoint(1, 1.0), CurvePoint(2, 0.9)])
 
 
 def test_threads_can_draw_at_the_same_time():

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from napari_metaseg.cli.common import follow
+from napari_metaseg.cli.progress import follow
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 

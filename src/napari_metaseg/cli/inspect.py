@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_metaseg.cli.common import follow
+from napari_metaseg.cli.progress import follow
 from napari_metaseg.events import CancelToken
 
 if TYPE_CHECKING:

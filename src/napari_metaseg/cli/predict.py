@@ -6,7 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from napari_metaseg.cli.common import add_device, checked, follow
+from napari_metaseg.cli.common import add_device, checked
+from napari_metaseg.cli.progress import follow
 from napari_metaseg.events import CancelToken
 
 _DESCRIPTION = """\

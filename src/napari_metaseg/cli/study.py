@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_metaseg.cli.common import add_device, checked, follow, words
+from napari_metaseg.cli.common import add_device, checked, words
+from napari_metaseg.cli.progress import follow
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 

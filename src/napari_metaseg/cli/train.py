@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from napari_metaseg.acquisition.fields import check_value
 from napari_metaseg.acquisition.record import Value
-from napari_metaseg.cli.common import CANCELLED, DONE, checked, follow
+from napari_metaseg.cli.common import CANCELLED, DONE, checked
 from napari_metaseg.cli.launch import (
     is_first,
     is_launched,
     run_in_processes,
     told_by_the_launcher,
 )
+from napari_metaseg.cli.progress import follow
 from napari_metaseg.cli.training_options import (
     DEFAULTS,
     add_training_options,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _REPLAY_SHARE = 0.25
 _FREE = ("steps", "minutes", "patience", "device", "devices", "nodes", "loaders", "tensorboard")
-"""What a run that is resumed may do otherwise than before: nothing of it changes what is learned."""
+"""What a resumed run may do otherwise than before: none of it changes what is learned."""
 
 _DESCRIPTION = """\
 Train a U-Net on the annotated rows of a cohort table and save it as a model package.

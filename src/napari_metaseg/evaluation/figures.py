@@ -1,4 +1,4 @@
-"""The figures of a report, as PNG bytes: bars per domain and the training curve.
+"""The bars per domain of a report, as PNG bytes, and how its figures look.
 
 Drawn with matplotlib's objects, never pyplot, so that any thread may do it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ import numpy as np
 
 from napari_metaseg.evaluation.domains import Report
 from napari_metaseg.evaluation.intervals import Interval
-from napari_metaseg.events import CurvePoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +35,6 @@ LIGHT = Theme("#ffffff", "#1f2933", "#c9d1d9", "#0072B2", "#8cc6ea")
 DARK = Theme("#1c2228", "#e4e9ee", "#48525c", "#56B4E9", "#2b678c")
 
 _BAR = 0.36
-_DASHES = ("solid", (0, (4, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
-_LINE_COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#D55E00")
 
 
 def domains_png(report: Report, theme: Theme = LIGHT) -> bytes:
@@ -64,38 +60,9 @@ def domains_png(report: Report, theme: Theme = LIGHT) -> bytes:
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.set_xlabel("score (0 no overlap, 1 perfect)")
     _legend(axes, theme)
-    _dress(axes, theme)
+    dress(axes, theme)
     axes.grid(axis="x", color=theme.quiet, linewidth=0.6)
-    return _png(figure)
-
-
-def curve_png(curve: Sequence[CurvePoint], theme: Theme = LIGHT) -> bytes:
-    """Training loss above validation Dice (of all domains and of each), by training step."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.4, 4.6), dpi=140, facecolor=theme.paper)
-    above, below = figure.subplots(2, 1, sharex=True)
-    above.plot([p.step for p in curve], [p.loss for p in curve], color=theme.first)
-    above.set_ylabel("training loss")
-    scored = [p for p in curve if p.score is not None]
-    for number, name in enumerate(dict.fromkeys(n for p in scored for n in p.domains)):
-        points = [(p.step, p.domains[name]) for p in scored if name in p.domains]
-        colour, dashes = _LINE_COLOURS[number % 4], _DASHES[(number + number // 4) % 4]
-        below.plot(
-            *zip(*points, strict=True), label=name, linewidth=1.2, color=colour, linestyle=dashes
-        )
-    below.plot([p.step for p in scored], [p.score for p in scored], color=theme.first,
-               linewidth=2.2, label="mean of domains", marker="o", ms=3)  # fmt: skip
-    below.set_ylim(0, 1.02)
-    below.set_ylabel("validation Dice")
-    below.set_xlabel("training step")
-    legend = below.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    for text in legend.get_texts():
-        text.set(color=theme.ink, parse_math=False)
-    for axes in (above, below):
-        _dress(axes, theme)
-        axes.grid(color=theme.quiet, linewidth=0.6)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _bar(
@@ -134,7 +101,8 @@ def _legend(axes: Axes, theme: Theme) -> None:
                 fontsize=8, labelcolor=theme.ink, borderaxespad=0.2)  # fmt: skip
 
 
-def _dress(axes: Axes, theme: Theme) -> None:
+def dress(axes: Axes, theme: Theme) -> None:
+    """Quiet axes in the colours of the theme."""
     axes.set_facecolor(theme.paper)
     axes.set_axisbelow(True)
     axes.tick_params(colors=theme.ink, labelsize=9, length=0)
@@ -145,7 +113,8 @@ def _dress(axes: Axes, theme: Theme) -> None:
         spine.set_color(theme.quiet)
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The figure without needless margins."""
     file = io.BytesIO()
     figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.1)
     return file.getvalue()

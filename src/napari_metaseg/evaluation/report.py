@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from napari_metaseg.evaluation.curve import curve_png
 from napari_metaseg.evaluation.domains import Report
-from napari_metaseg.evaluation.figures import DARK, LIGHT, curve_png, domains_png
+from napari_metaseg.evaluation.figures import DARK, LIGHT, domains_png
 from napari_metaseg.evaluation.overlays import Overlay, overlay_png
 from napari_metaseg.evaluation.page import Pictures, render_page
 from napari_metaseg.evaluation.scores import SCORE_NAMES

@@ -69,10 +69,9 @@ def train(
     run = resume or out.with_name(out.name + ".run")
     processes = start_processes(request)
     with processes.noticing_loss():
-        items, replay = yield from _surveyed(
-            request, (items, replay), run, resume, processes, token
-        )
-        plan = make_plan(request, items, replay)
+        known = read_surveys(run) if resume else {}
+        survey = _surveyed(request, (items, replay), run, known, processes, token)
+        plan = make_plan(request, *(yield from survey))
         checkpoints = load_checkpoints(plan, run) if resume else {}
         manifest = draft_manifest(plan, out.name)
         trained = yield from train_phases(

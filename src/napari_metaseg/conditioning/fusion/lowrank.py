@@ -55,7 +55,8 @@ class LowRankFusionConv2d(SteerableConv2d):
             .reshape(both.shape[0], -1, *x.shape[2:])
         )
         shift = self.plain_bias() + bias if self.spec.bias else self.plain_bias()
-        return mixed + shift.to(y.dtype).view(-1, self.out_channels, 1, 1)
+        mixed = mixed + shift.to(y.dtype).view(-1, self.out_channels, 1)
+        return mixed.reshape(-1, self.out_channels, *x.shape[2:])
 
     def folded(self, m: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The filters and bias for one metadata row (M,)."""
