@@ -10,10 +10,11 @@ import torch
 
 from napari_metaseg.datasets.resample import Resample
 from napari_metaseg.events import CancelToken, CurvePoint
-from napari_metaseg.training import batches, loop
+from napari_metaseg.training import batches
 from napari_metaseg.training.batches import Dropout, iterate_batches
 from napari_metaseg.training.job import train
 from napari_metaseg.training.plan import make_plan
+from napari_metaseg.training.processes import Processes
 from napari_metaseg.training.sampling import make_sampler
 
 CPU = torch.device("cpu")
@@ -135,7 +136,7 @@ def test_training_asks_for_batches_of_its_own_device(
     small_request, small_items, tmp_path, monkeypatch
 ):
     own, asked = torch.device("cpu", 0), []
-    monkeypatch.setattr(loop, "resolve_device", lambda name: own)
+    monkeypatch.setattr(Processes, "device", own)
     monkeypatch.setattr(batches, "works_on", lambda device: asked.append(device) or False)
     trained(small_request.model_copy(update={"steps": 1}), small_items, tmp_path / "m")
     assert own != CPU

@@ -129,7 +129,7 @@ def test_a_learner_that_starts_from_a_checkpoint_is_the_one_that_made_it(
 
 def test_frozen_stages_keep_weights_and_statistics_and_the_rest_learns(make):
     config = CONFIG.model_copy(update={"norm": "batch"})
-    learner = make(config, frozen=("enc1", "dec1"))
+    learner = make(config, strategy="fine-tuned", frozen=("enc1", "dec1"))
     before = {name: value.clone() for name, value in learner.network.state_dict().items()}
     learn(learner, batch(seed=1), batch(seed=2))
     moved = {n for n, v in learner.network.state_dict().items() if not torch.equal(v, before[n])}
@@ -141,7 +141,8 @@ def test_frozen_stages_keep_weights_and_statistics_and_the_rest_learns(make):
 
 
 def test_frozen_norms_keep_their_statistics_alone(make):
-    learner = make(CONFIG.model_copy(update={"norm": "batch"}), frozen=("norm",))
+    config = CONFIG.model_copy(update={"norm": "batch"})
+    learner = make(config, strategy="fine-tuned", frozen=("norm",))
     before = {name: value.clone() for name, value in learner.network.state_dict().items()}
     learn(learner, batch(seed=1), batch(seed=2))
     for name, value in learner.network.state_dict().items():

@@ -70,10 +70,14 @@ class Trainer:
     def steps(
         self, token: CancelToken, previews: Previews | None = None
     ) -> Generator[Event, None, None]:
-        """Train until the limit, the token or a failure; the checkpoint is up to date then."""
+        """Train until the limit, the token or a failure; the checkpoint is up to date then.
+
+        A phase that goes on tells its curve so far first.
+        """
         request, previews = self.phase.request, previews or Previews(None)
         started, saved = time.monotonic() - self.position.elapsed_s, time.monotonic()
         clear_leftovers(self.run_folder)
+        yield from self.position.curve
         made = cast(Generator[TensorBatch, None, None], self._batches())
         with core_for_patches(), closing(made) as batches:
             while self.progress < 1 and not self._stopped(token):

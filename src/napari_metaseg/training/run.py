@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from napari_metaseg.datasets.items import PlaneItem
-from napari_metaseg.datasets.survey_file import save_surveys
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, CurvePoint, Event, Notice, Preview, Progress
 from napari_metaseg.networks.unet import ConditionedUNet
 from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import load_package
-from napari_metaseg.training.checkpoint import Checkpoint, Position, load_checkpoint, start_run
+from napari_metaseg.training.checkpoint import Checkpoint, Position, load_checkpoint
 from napari_metaseg.training.loop import Trainer
 from napari_metaseg.training.phases import Phase
 from napari_metaseg.training.plan import TrainingPlan
 from napari_metaseg.training.previews import Previews
 from napari_metaseg.training.processes import Processes
+from napari_metaseg.training.run_record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ def train_phases(
 ) -> Generator[Event, None, TrainedRun]:
     """Train every phase from its checkpoint or its start; what a token leaves is what was begun.
 
-    Finished phases are not trained again. The run's folder is made once the first phase stands. A
-    phase that fails is the last one, and counts if it had been scored before.
+    Finished phases are not trained again; of a run that was resumed the curve is told from its
+    start. The run's folder is made once the first phase stands. A phase that fails is the last one,
+    and counts if there is a network worth keeping.
     """
     done: list[TrainedPhase] = []
-    previews = Previews(preview)
+    previews, record = Previews(preview), RunRecord(run, plan, processes)
     for phase in plan.phases:
         if done and token.cancelled:
             break
@@ -63,22 +64,22 @@ def train_phases(
         folder = phase_folder(plan, run, phase)
         trainer = Trainer(plan, phase, manifest, folder, processes, start)
         if not done:
-            yield from _open_run(plan, run, processes)
+            record.open(sum(c.position.step for c in checkpoints.values()))
+            yield from _said_first(plan)
         if phase.title and trainer.progress < 1:
             yield Notice(f"Training {_counted(plan, phase)}", concerns=False)
         for event in trainer.steps(token, previews):
-            yield _of_run(event, plan, phase, done)
+            record.take(told := _of_run(event, plan, phase, done))
+            yield told
         if trainer.failure is None or trainer.worth_keeping:
             done.append(TrainedPhase(phase, trainer.best_network(), trainer.position))
         if trainer.failure is not None:
-            return TrainedRun(tuple(done), trainer.failure)
-    return TrainedRun(tuple(done))
+            break
+    record.close()
+    return TrainedRun(tuple(done), trainer.failure)
 
 
-def _open_run(plan: TrainingPlan, run: Path, processes: Processes) -> Iterator[Notice]:
-    if processes.first:
-        start_run(run, plan.request)
-        save_surveys(run, plan.planes)
+def _said_first(plan: TrainingPlan) -> Iterator[Notice]:
     yield from (Notice(text, concerns=False) for text in plan.choices)
     yield from (Notice(text) for text in plan.notices)
 

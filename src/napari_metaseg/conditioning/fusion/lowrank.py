@@ -49,11 +49,7 @@ class LowRankFusionConv2d(SteerableConv2d):
         pixels = both.permute(0, 2, 3, 1).flatten(1, 2)
         y, directions = torch.split(pixels, [self.out_channels, len(self.basis)], dim=2)
         spread = (z[:, :, None] * self.spread.T).to(y.dtype)
-        mixed = (
-            torch.baddbmm(y, directions, spread)
-            .transpose(1, 2)
-            .reshape(both.shape[0], -1, *x.shape[2:])
-        )
+        mixed = torch.baddbmm(y, directions, spread).transpose(1, 2)
         shift = self.plain_bias() + bias if self.spec.bias else self.plain_bias()
         mixed = mixed + shift.to(y.dtype).view(-1, self.out_channels, 1)
         return mixed.reshape(-1, self.out_channels, *x.shape[2:])
