@@ -1,8 +1,11 @@
+from dataclasses import dataclass, field, replace
+
 import numpy as np
 import pytest
 
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.labels import convert_labels
+from napari_metaseg.datasets.normalise import normalise
 from napari_metaseg.datasets.patch import Patch
 from napari_metaseg.datasets.patches import PatchSampler
 from napari_metaseg.datasets.steps import AddNoise, Thin
@@ -157,3 +160,151 @@ def test_the_exposure_follows_the_photons_in_a_plan(make_item):
         (thin,) = (step for step in plan.steps if isinstance(step, Thin))
         assert plan.condition["exposure_ms"] == pytest.approx(40 / thin.factor)
         assert not any(isinstance(step, AddNoise) for step in plan.steps)
+
+
+def many(make_item, count=6):
+    """Planes that a zoom and everything else may vary, each of its own brightness."""
+    return [
+        make_item(f"i{n}", condition={"magnification": 10.0 + n}, shape=(64 + n, 70))
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("part", [slice(2), slice(2, 5), slice(5, None), slice(1, 6, 2)])
+def test_a_part_of_a_batch_is_that_part_of_the_whole(make_item, part):
+    whole, parts = sampler(many(make_item)), sampler(many(make_item))
+    expected, found = whole.batch(3), parts.batch(3, part)
+    for name in ("images", "classes", "valid"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)[part])
+    assert found.conditions == expected.conditions[part]
+    assert found.names == expected.names[part]
+    plans = parts.plan(3, part)
+    assert [p.condition for p in plans] == list(expected.conditions[part])
+    assert [p.name for p in plans] == list(expected.names[part])
+
+
+def test_every_patch_says_which_plane_it_is_from(make_item):
+    items = [make_item(n, condition={"tag": n}) for n in "abc"]
+    batch = sampler(items, batch_size=20).batch(0)
+    assert batch.names == tuple(c["tag"] for c in batch.conditions)
+    assert set(batch.names) == set("abc")
+
+
+@dataclass
+class Files:
+    """What stands for the files of a cohort: whole or gone, and how often each was read."""
+
+    gone: set = field(default_factory=set)
+    read: list = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FakeFile:
+    """The pixels of an item as if they had to be read."""
+
+    item: object
+    files: Files
+
+    def image(self):
+        self.files.read.append(self.item.name)
+        if self.item.name in self.files.gone:
+            raise InputError(f"cannot open {self.item.name}", got="no such file", way_out="Look")
+        return self.item.image.astype(np.uint16)
+
+    def target(self):
+        return self.item.target
+
+    def key(self):
+        return ""
+
+
+def on_disk(items, files):
+    """The surveyed items with their pixels away."""
+    away = [replace(item, source=FakeFile(item, files)) for item in items]
+    kept = [item.with_survey(item.surveyed()) for item in away]
+    files.read.clear()
+    return kept
+
+
+def test_a_plane_is_read_once_while_all_fit_in_the_cache(make_item):
+    files = Files()
+    sampled = sampler(on_disk(many(make_item), files))
+    assert files.read == []
+    for step in range(12):
+        sampled.batch(step)
+    assert sorted(files.read) == [f"i{n}" for n in range(6)]
+
+
+def test_no_more_than_the_bound_of_bytes_is_held_and_the_patches_stay_the_same(make_item):
+    files = Files()
+    items = on_disk(many(make_item, 8), files)
+    bounded, free = sampler(items), sampler(items)
+    # A plane of 16-bit pixels and 8-bit classes, all of them annotated: 3 bytes a pixel.
+    largest = 3 * max(item.survey.shape[1] * item.survey.shape[2] for item in items)
+    bounded.cache_bytes = 2 * largest
+    held = []
+    for step in range(10):
+        assert np.array_equal(bounded.batch(step).images, free.batch(step).images)
+        held.append(bounded._planes.cache.held)
+    assert largest < max(held) <= 2 * largest
+    assert len(files.read) > 2 * len(items)
+
+
+def test_a_plane_is_measured_once_however_often_it_is_read(make_item, monkeypatch):
+    measured = []
+    monkeypatch.setattr(
+        "napari_metaseg.datasets.planes.measure_plane_noise",
+        lambda image, levels: measured.append(image.shape) or (),
+    )
+    sampled = sampler(on_disk(many(make_item), Files()))
+    sampled.cache_bytes = 0
+    for step in range(8):
+        sampled.batch(step)
+    assert len(measured) == 6
+
+
+def test_a_file_that_goes_is_named_once_and_its_patches_come_from_others(make_item):
+    files = Files(gone={"i2"})
+    items = on_disk(many(make_item), Files())
+    items = [replace(item, source=FakeFile(item.source.item, files)) for item in items]
+    sampled, whole = sampler(items), sampler(many(make_item))
+    for step in range(6):
+        found, expected = sampled.batch(step), whole.batch(step)
+        assert len(found.names) == 6
+        assert "i2" not in found.names
+        for n, name in enumerate(expected.names):
+            if name != "i2":
+                assert found.names[n] == name
+    (notice,) = sampled.take_notices()
+    assert notice.startswith("i2 can no longer be read")
+    assert "(cannot open i2: no such file): 1 of 6 images" in notice
+    assert sampled.take_notices() == ()
+    assert files.read.count("i2") == 1
+    again = sampler(items)
+    assert [again.batch(s).names for s in range(3)] == [sampled.batch(s).names for s in range(3)]
+
+
+def test_more_than_half_of_the_files_gone_ends_the_training(make_item):
+    files = Files(gone={f"i{n}" for n in range(4)})
+    items = [
+        replace(item, source=FakeFile(item.source.item, files))
+        for item in on_disk(many(make_item), Files())
+    ]
+    sampled = sampler(items)
+    with pytest.raises(InputError, match=r"4 of 6 images cannot be read: got first i\d"):
+        list(map(sampled.batch, range(20)))
+
+
+def test_a_crop_has_the_values_of_the_whole_normalised_plane(make_item):
+    """The percentiles are those of the plane, so that a dark corner stays dark."""
+    item = make_item(image=np.linspace(0, 1000, 64 * 64).reshape(1, 64, 64).astype(np.uint16))
+    still = Augmentation(turns=False, max_zoom=1, contrast=0, noise=0)
+    whole = normalise(item.image)[0]
+    windows = np.lib.stride_tricks.sliding_window_view(whole, (16, 16)).reshape(-1, 16, 16)
+    for image in sampler([item], patch_px=16, augmentation=still).batch(0).images:
+        assert (windows == image[0]).all(axis=(1, 2)).any()
+
+
+def test_only_masks_are_learned_where_nothing_else_is_known(make_item):
+    with pytest.raises(InputError, match="objects mask"):
+        sampler([make_item()], objects="boundary").batch(0)

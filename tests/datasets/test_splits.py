@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_metaseg.datasets.splits import assign_splits, split_groups
+from napari_metaseg.datasets.splits import assign_splits, draw_validation, split_groups
 from napari_metaseg.errors import InputError
 
 
@@ -54,3 +54,53 @@ def test_a_group_on_both_sides_is_refused(make_item):
 def test_a_cohort_without_training_rows_is_refused(make_item):
     with pytest.raises(InputError, match="nothing to train on"):
         assign_splits(items(make_item, ("a", "test"), ("b", "val")), 0, 0.2)
+
+
+DOMAINS = st.dictionaries(
+    st.text("abcdefgh", min_size=1, max_size=3),
+    st.sets(st.sampled_from(["10x", "20x", "40x"]), min_size=1),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(DOMAINS, st.integers(0, 2**31), st.floats(0.05, 0.6))
+def test_every_domain_trains_and_none_is_left_without_validation_where_its_groups_allow(
+    domains, seed, fraction
+):
+    drawn = draw_validation(domains, seed, fraction)
+    assert drawn == draw_validation(dict(reversed(domains.items())), seed, fraction)
+    groups = {
+        d: {g for g, own in domains.items() if d in own} for d in set().union(*domains.values())
+    }
+    held = {group for own in groups.values() if len(own) == 1 for group in own}
+    assert not drawn & held
+    for own in groups.values():
+        assert own - drawn
+        # A group that is free to be drawn and was not would have taken another domain's last.
+        for group in own - drawn - held if not own & drawn else ():
+            assert any(len(groups[d] - drawn) == 1 for d in domains[group])
+
+
+@given(st.sets(st.text("abc", min_size=1), min_size=1, max_size=40), st.integers(0, 99))
+def test_with_one_domain_it_is_drawn_as_without(groups, seed):
+    one = dict.fromkeys(groups, frozenset({None}))
+    assert draw_validation(one, seed, 0.2) == split_groups(sorted(groups), seed, 0.2)
+
+
+def test_a_rare_domain_is_validated_too():
+    domains = {f"common{n}": {"20x"} for n in range(50)} | {f"rare{n}": {"63x"} for n in range(2)}
+    for seed in range(20):
+        drawn = draw_validation(domains, seed, 0.2)
+        assert len([g for g in drawn if g.startswith("rare")]) == 1
+        assert len(drawn) == 11
+
+
+def test_the_domains_of_the_items_decide_what_is_drawn(make_item):
+    names = [(f"g{n}", "") for n in range(6)]
+    chosen = items(make_item, *names)
+    keys = ["10x"] * 4 + ["20x", "40x"]
+    for seed in range(10):
+        splits = assign_splits(chosen, seed, 0.3, keys)
+        assert splits[4:] == ["train", "train"]
+        assert splits[:4].count("val") == 1

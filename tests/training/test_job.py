@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_metaseg.acquisition.cohort import read_cohort
 from napari_metaseg.conditioning.methods import METHODS
+from napari_metaseg.datasets import survey
+from napari_metaseg.datasets.items import load_items
 from napari_metaseg.datasets.labels import convert_labels
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, CurvePoint, Notice, Preview, Progress
@@ -331,3 +334,47 @@ def test_the_published_network_goes_from_training_to_tiled_prediction(
     monkeypatch.setattr(NetworkRunner, "_whole", lambda self, plane: False)
     tiled = Predictor(package, device="cpu", tile_px=24)
     assert np.abs(tiled.probability(image, {"magnification": 10.0}) - whole).max() < 1e-5
+
+
+@pytest.fixture
+def copied_rows(small_cohort, tmp_path):
+    """The training and validation rows of the small cohort, on images that a test may spoil."""
+    rows = [row for row in read_cohort(small_cohort) if row.split != "test"]
+    found = []
+    for row in rows:
+        image = tmp_path / "images" / row.image.name
+        image.parent.mkdir(exist_ok=True)
+        image.write_bytes(row.image.read_bytes())
+        found.append(replace(row, image=image))
+    return found
+
+
+def notices(events):
+    return [e.text for e in events if isinstance(e, Notice)]
+
+
+def test_bad_files_are_told_of_and_the_rest_trains(small_request, copied_rows, tmp_path):
+    copied_rows[0].image.unlink()
+    copied_rows[4].image.write_bytes(copied_rows[4].image.read_bytes()[:3000])
+    result, events = run(small_request, load_items(copied_rows), tmp_path / "m")
+    assert result.finished
+    (told,) = [text for text in notices(events) if "could not be read" in text]
+    assert f"2 of {len(copied_rows)} images" in told
+    assert all(copied_rows[n].name in told for n in (0, 4))
+
+
+def test_a_resumed_run_does_not_survey_unchanged_files_again(
+    small_request, copied_rows, tmp_path, monkeypatch
+):
+    part, _ = run(small_request, load_items(copied_rows), tmp_path / "m", stop_after=2)
+    surveyed = []
+    survey_plane = survey.survey_plane
+    monkeypatch.setattr(
+        survey, "survey_plane", lambda *a, **k: surveyed.append(1) or survey_plane(*a, **k)
+    )
+    rest, _ = run(small_request, load_items(copied_rows), tmp_path / "m", resume=part.run)
+    assert rest.finished
+    assert surveyed == []
+    os.utime(copied_rows[1].image)
+    part, _ = run(small_request, load_items(copied_rows), tmp_path / "m", resume=part.run)
+    assert len(surveyed) == 1

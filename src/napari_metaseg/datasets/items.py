@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_metaseg.acquisition.cohort import CohortRow
 from napari_metaseg.datasets.inputs import choose_channels, plane_condition
+from napari_metaseg.datasets.left_out import reason_of
 from napari_metaseg.datasets.pixels import Unreadable
 from napari_metaseg.datasets.plane_item import PlaneItem
 from napari_metaseg.datasets.stored import StoredLabels, StoredPlane, opened, opened_scenes
@@ -86,7 +87,7 @@ def _items_of(row: CohortRow, channels: int, labels_needed: bool) -> list[PlaneI
         for path in filter(None, (row.image, row.labels)):
             opened_scenes(path)
     except InputError as error:
-        return [_unreadable(row, str(error))]
+        return [_unreadable(row, reason_of(error))]
     return list(iterate_items(row, channels, labels_needed))
 
 

@@ -35,8 +35,9 @@ def read_surveys(run: Path) -> dict[str, PlaneSurvey]:
     Nothing where there is no such file or it cannot be read: the planes are then surveyed anew.
     """
     try:
-        with np.load(run / SURVEY_FILE, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with (run / SURVEY_FILE).open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            arrays = {name: stored[name] for name in stored.files}
         return _from_arrays(arrays) if int(arrays["version"]) == _VERSION else {}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return {}
