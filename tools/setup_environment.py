@@ -90,7 +90,11 @@ def _create(folder: Path, python: Path, *, keep: bool) -> bool:
 
 
 def _install(python: Path, options: argparse.Namespace) -> bool:
-    group, usual = ("test", "parquet,tensorboard,zarr") if options.tests_only else ("dev", "all,parquet,tensorboard,zarr")
+    group, usual = (
+        ("test", "parquet,tensorboard,zarr")
+        if options.tests_only
+        else ("dev", "all,parquet,tensorboard,zarr")
+    )
     extras = options.extras or usual
     project = ["--group", f"{ROOT / 'pyproject.toml'}:{group}", "-e", f"{ROOT}[{extras}]"]
     files = (TORCH_CPU if options.torch == "cpu" else None, options.constraint)

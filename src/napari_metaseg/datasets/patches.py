@@ -7,7 +7,7 @@ changed what the microscope would have recorded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.datasets.augment import Augmentation, Patch, augment, draw_zoom
 from napari_metaseg.datasets.items import PlaneItem
-from napari_metaseg.datasets.labels import LabelTarget
+from napari_metaseg.datasets.labels import LabelTarget, ObjectTarget
 from napari_metaseg.datasets.noise import ChannelNoise, measure_noise
 from napari_metaseg.datasets.normalise import normalise
+from napari_metaseg.datasets.object_targets import training_classes
 from napari_metaseg.datasets.patch import PlannedPatch
 from napari_metaseg.datasets.photons import Stretch, measure_stretch
 from napari_metaseg.datasets.zoom import trained_range
@@ -59,8 +60,9 @@ class PatchSampler:
     """Draws the batch of any step; the same (seed, step) always gives the same batch.
 
     Planes are normalised once and kept in memory. `weights` say how often each is drawn (they sum
-    to 1); None draws all alike. Raises `InputError` where no plane is annotated or none has any
-    foreground. Safe to call from another thread than the one that made it.
+    to 1); None draws all alike. `objects` is what is learned of labels that tell objects apart.
+    Raises `InputError` where no plane is annotated, none has any foreground, or labels tell no
+    objects apart and `objects` needs them to. Safe to call from another thread than its own.
     """
 
     def __init__(
@@ -72,9 +74,10 @@ class PatchSampler:
         seed: int,
         augmentation: Augmentation,
         weights: NDArray[np.float64] | None = None,
+        objects: ObjectTarget = "mask",
     ) -> None:
         self._weights = weights
-        self._planes = [prepare(item, augmentation) for item in items]
+        self._planes = [prepare(item, augmentation, objects=objects) for item in items]
         self._patch_px, self._batch_size, self._seed = patch_px, batch_size, seed
         self._augmentation = augmentation
         self._trained = trained_range([item.condition for item in items])
@@ -135,7 +138,10 @@ def plan_crop(plane: Plane, side: int, rng: np.random.Generator) -> PlannedPatch
 
 
 def prepare(
-    item: PlaneItem, augmentation: Augmentation, like: NDArray[np.generic] | None = None
+    item: PlaneItem,
+    augmentation: Augmentation,
+    like: NDArray[np.generic] | None = None,
+    objects: ObjectTarget = "mask",
 ) -> Plane:
     """The plane ready to be cropped; `like` is the raw image whose percentiles normalise it.
 
@@ -154,7 +160,7 @@ def prepare(
     noise, stretch = _measure(image, augmentation)
     return Plane(
         image=image,
-        target=item.target,
+        target=replace(item.target, classes=training_classes(item.target, objects)),
         condition=item.condition,
         foreground=np.flatnonzero(item.target.valid & (item.target.classes > 0)),
         annotated=annotated,

@@ -22,8 +22,20 @@ from napari_metaseg.training.request import TrainingRequest
 
 
 def parent_manifest(request: TrainingRequest) -> PackageManifest | None:
-    """What is known of the model to start from; None for a run that starts anew."""
-    return load_package(request.init_from).manifest if request.init_from else None
+    """What is known of the model to start from; None for a run that starts anew.
+
+    Raises `InputError` where that model learned something else of objects.
+    """
+    if not request.init_from:
+        return None
+    parent = load_package(request.init_from).manifest
+    if parent.objects != request.objects:
+        raise InputError(
+            f"{request.init_from} learned something else of objects",
+            got=f"{request.objects} instead of {parent.objects}",
+            way_out=f"Choose --objects {parent.objects}, or start anew",
+        )
+    return parent
 
 
 def inherited_free_fields(request: TrainingRequest) -> tuple[str, ...]:

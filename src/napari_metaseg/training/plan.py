@@ -10,6 +10,7 @@ from napari_metaseg.conditioning.widen import widened_by
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.normalise import check_finite
+from napari_metaseg.datasets.object_targets import check_objects
 from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_splits
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
@@ -50,9 +51,10 @@ class TrainingPlan:
 def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingPlan:
     """Check the request against the planes and settle the rest.
 
-    Raises `InputError` for planes without labels or foreground, a wrong channel count, a group on
-    both sides of a split, fields that no plane has, or domains that cannot each have a network;
-    and for a model to start from that means something else by the metadata.
+    Raises `InputError` for planes without labels or foreground, labels that tell no objects apart
+    where the request needs them to, a wrong channel count, a group on both sides of a split, fields
+    that no plane has, or domains that cannot each have a network; and for a model to start from
+    that means something else by the metadata or learned something else of objects.
     """
     _check_items(request, items)
     splits = assign_splits(items, request.seed, request.validation_fraction)
@@ -169,6 +171,8 @@ def _check_items(request: TrainingRequest, items: Sequence[PlaneItem]) -> None:
                 got=f"a network for {request.channels}",
                 way_out="Choose the channels in the cohort column 'channel'",
             )
+        if request.objects != "mask":
+            check_objects(item.target, request.objects, item.name)
         check_finite(item.image, item.name)
 
 

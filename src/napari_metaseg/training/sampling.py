@@ -31,6 +31,7 @@ def make_sampler(plan: TrainingPlan, phase: Phase) -> PatchSampler:
             seed=request.seed,
             augmentation=plan.augmentation,
             weights=weights,
+            objects=request.objects,
         )
     if canonical is not None:
         items = [at_canonical_scale(item, canonical) for item in items]
@@ -41,4 +42,5 @@ def make_sampler(plan: TrainingPlan, phase: Phase) -> PatchSampler:
         seed=request.seed,
         augmentation=plan.augmentation,
         weights=weights,
+        objects=request.objects,
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.augment import Augmentation, Patch, augment
 from napari_metaseg.datasets.items import PlaneItem
-from napari_metaseg.datasets.labels import LabelTarget
+from napari_metaseg.datasets.labels import LabelTarget, ObjectTarget
 from napari_metaseg.datasets.patches import Cut, PatchSampler, Plane, prepare
 from napari_metaseg.datasets.resize import resize_image, resize_labels, scaled_shape
 from napari_metaseg.datasets.steps import Resize
@@ -50,9 +50,11 @@ def at_canonical_scale(item: PlaneItem, canonical: Canonical) -> PlaneItem:
     shape = scaled_shape((item.image.shape[-2], item.image.shape[-1]), factor)
     if item.target is None or shape == item.image.shape[-2:]:
         return item
+    instances = item.target.instances
     target = LabelTarget(
         classes=resize_labels(item.target.classes, shape),
         valid=resize_labels(item.target.valid, shape),
+        instances=None if instances is None else resize_labels(instances, shape),
     )
     return replace(item, image=resize_image(item.image, shape), target=target)
 
@@ -109,7 +111,7 @@ class ResolutionSampler(PatchSampler):
     (seed, step) alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what every sampler takes, and the coarsening
         self,
         items: Sequence[PlaneItem],
         coarsening: Coarsening,
@@ -119,6 +121,7 @@ class ResolutionSampler(PatchSampler):
         seed: int,
         augmentation: Augmentation,
         weights: NDArray[np.float64] | None = None,
+        objects: ObjectTarget = "mask",
     ) -> None:
         scaled = [at_canonical_scale(item, coarsening.canonical) for item in items]
         super().__init__(
@@ -128,12 +131,13 @@ class ResolutionSampler(PatchSampler):
             seed=seed,
             augmentation=augmentation,
             weights=weights,
+            objects=objects,
         )
         self._coarsening = coarsening
         # What is zoomed are the recorded pixels: only their noise is white and can be measured.
         zooming = replace(augmentation, max_zoom=coarsening.zoom)
         pairs = zip(items, scaled, strict=True)
-        self._recorded = [prepare(item, zooming, like.image) for item, like in pairs]
+        self._recorded = [prepare(item, zooming, like.image, objects) for item, like in pairs]
 
     def _patch(self, index: int, rng: np.random.Generator, cut: Cut) -> Patch:
         plane = self._recorded[index]
