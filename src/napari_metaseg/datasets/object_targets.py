@@ -134,4 +134,7 @@ def _levels(depth: NDArray[np.float64]) -> NDArray[np.int16]:
         share = np.clip(depth - 1, 0, None) / (deepest - 1)
         levels = 1 + np.minimum(LEVELS - 1, np.floor(LEVELS * share)).astype(np.int16)
     levels.flat[depth.argmax()] = LEVELS
+    cores = ndimage.label(levels == LEVELS, np.ones((3, 3)))[0]
+    # One core an object: on a ridge of equal depth, pixels make it several.
+    levels[(cores > 0) & (cores != cores.flat[depth.argmax()])] = LEVELS - 1
     return levels

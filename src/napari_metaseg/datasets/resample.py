@@ -71,7 +71,7 @@ class Resample(Step):
         return self.patch_px
 
     def _labels(self, patch: Patch) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-        """What covers most of each new pixel, of what was annotated: background, or which class.
+        """The class that covers most of each new pixel, of what was annotated.
 
         Taking the nearest pixel instead would shift small objects by up to a quarter of a pixel.
         """
@@ -84,19 +84,7 @@ class Resample(Step):
             weights @ (patch.valid & (patch.classes == c)).astype(np.float32) @ weights.T
             for c in present
         ]
-        return present[most_covered(np.stack(covers), present)].astype(np.int16), valid
-
-
-def most_covered(covers: NDArray[np.float32], present: NDArray[np.int16]) -> NDArray[np.intp]:
-    """Which of the classes `present` (N, ascending) wins each pixel by its `covers` (N, P, P).
-
-    All foreground classes together against the background first: a pixel half in an object of
-    several classes, such as rim and inside, is not lost to the background.
-    """
-    if present[0] > 0:
-        return np.asarray(covers.argmax(axis=0))
-    objects = covers[1:]
-    return np.where(objects.sum(axis=0) > covers[0], 1 + objects.argmax(axis=0), 0)
+        return present[np.argmax(covers, axis=0)].astype(np.int16), valid
 
 
 def noise_kept(weights: Matrix) -> float:

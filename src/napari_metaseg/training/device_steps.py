@@ -119,17 +119,13 @@ def _variance(noise: ChannelNoise, signal: Tensor) -> Tensor:
 def _most_covered(
     pixels: DevicePixels, present: tuple[int, ...], weights: Tensor, valid: Tensor
 ) -> Tensor:
-    """What covers most of each new pixel; see `datasets.resample.most_covered`."""
+    """The class that covers most of each new pixel, of what was annotated."""
     if len(present) == 1:
         return torch.full_like(valid, present[0], dtype=pixels.classes.dtype)
     masks = torch.stack([pixels.valid & (pixels.classes == c) for c in present])
     covers = weights @ masks.to(weights.dtype) @ weights.T
     named = torch.tensor(present, dtype=pixels.classes.dtype, device=valid.device)
-    if present[0] > 0:
-        return named[covers.argmax(dim=0)]
-    objects = covers[1:]
-    winner = torch.where(objects.sum(dim=0) > covers[0], 1 + objects.argmax(dim=0), 0)
-    return named[winner]
+    return named[covers.argmax(dim=0)]
 
 
 def _thin(step: Thin, image: Tensor, noise: Noise) -> Tensor:
