@@ -22,20 +22,21 @@ from napari_metaseg.training.request import TrainingRequest
 
 
 def parent_manifest(request: TrainingRequest) -> PackageManifest | None:
-    """What is known of the model to start from; None for a run that starts anew.
+    """What is known of the model to start from; None for a run that starts anew."""
+    return load_package(request.init_from).manifest if request.init_from else None
 
-    Raises `InputError` where that model learned something else of objects.
+
+def check_same_objects(request: TrainingRequest, parent: PackageManifest) -> None:
+    """Raise `InputError` where the model to start from learned something else of objects.
+
+    Three outputs may be two classes and the background, or the parts of one.
     """
-    if not request.init_from:
-        return None
-    parent = load_package(request.init_from).manifest
     if parent.objects != request.objects:
         raise InputError(
             f"{request.init_from} learned something else of objects",
             got=f"{request.objects} instead of {parent.objects}",
             way_out=f"Choose --objects {parent.objects}, or start anew",
         )
-    return parent
 
 
 def inherited_free_fields(request: TrainingRequest) -> tuple[str, ...]:

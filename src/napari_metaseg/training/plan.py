@@ -18,7 +18,12 @@ from napari_metaseg.packages.manifest import Canonical, PackageManifest, Split
 from napari_metaseg.training.balance import balance_notices
 from napari_metaseg.training.domains import Domains, find_domains
 from napari_metaseg.training.fields import is_told_scale, seen_fields
-from napari_metaseg.training.inherit import inherited_fields, inherited_schema, parent_manifest
+from napari_metaseg.training.inherit import (
+    check_same_objects,
+    inherited_fields,
+    inherited_schema,
+    parent_manifest,
+)
 from napari_metaseg.training.network import head_notices, network_config
 from napari_metaseg.training.phases import Phase, plan_phases, spread
 from napari_metaseg.training.request import TrainingRequest
@@ -61,6 +66,8 @@ def make_plan(request: TrainingRequest, items: Sequence[PlaneItem]) -> TrainingP
     train, validation = (_of_split(items, splits, name) for name in (TRAIN, VALIDATION))
     classes = _class_names(request, train)
     parent = parent_manifest(request)
+    if parent is not None:
+        check_same_objects(request, parent)
     fields, notices = _fields(request, train, parent)
     augmentation = _augmentation(request, fields)
     schema = _schema(request, fields, train, augmentation, parent)
