@@ -98,7 +98,7 @@ def test_what_is_no_package_is_refused_with_the_way_out(tmp_path):
 
 def test_a_newer_format_is_refused_and_names_both_versions(package):
     edit(package, format_version=99)
-    with pytest.raises(InputError, match=r"format version 99, this one reads up to 2.*Update"):
+    with pytest.raises(InputError, match=r"format version 99, this one reads up to 3.*Update"):
         read_manifest(package)
 
 
@@ -175,7 +175,8 @@ VERSION_1 = """
 def test_a_package_of_version_1_reads_as_one_of_this_version(tmp_path):
     (tmp_path / "package.json").write_text(VERSION_1)
     manifest = read_manifest(tmp_path)
-    assert manifest.format_version == 2
+    assert manifest.format_version == 3
+    assert manifest.objects == "mask"
     assert (manifest.members[0].domain, manifest.members[0].share) == ({}, 1)
     assert (manifest.canonical, manifest.object_sizes) == (None, None)
     assert manifest.field_names == ("magnification",)
@@ -183,6 +184,7 @@ def test_a_package_of_version_1_reads_as_one_of_this_version(tmp_path):
 
 
 NEW_IN_VERSION_2 = ("domain_schema", "canonical", "object_sizes")
+NEW_IN_VERSION_3 = ("objects",)
 NEW_IN_ITS_NETWORK = ("architecture", "fuse", "generator", "head_columns")
 
 
@@ -191,10 +193,33 @@ def test_a_package_of_version_1_predicts_as_before(package):
     told = json.loads(file.read_text())
     told["format_version"] = 1
     told["members"] = [{n: m[n] for n in ("name", "sha256")} for m in told["members"]]
-    for owner, names in ((told, NEW_IN_VERSION_2), (told["network"], NEW_IN_ITS_NETWORK)):
+    new = (*NEW_IN_VERSION_2, *NEW_IN_VERSION_3)
+    for owner, names in ((told, new), (told["network"], NEW_IN_ITS_NETWORK)):
         for name in names:
             del owner[name]
     file.write_text(json.dumps(told))
+    assert_predicts_its_sample(package)
+
+
+def test_a_package_of_version_2_predicts_as_before_and_is_saved_as_one_of_this(package, tmp_path):
+    file = package / "package.json"
+    told = json.loads(file.read_text()) | {"format_version": 2}
+    for name in NEW_IN_VERSION_3:
+        del told[name]
+    file.write_text(json.dumps(told))
+    assert_predicts_its_sample(package)
+    old = load_package(package)
+    save_package(tmp_path / "new", old.manifest, old.networks, load_sample(package))
+    assert json.loads((tmp_path / "new" / "package.json").read_text())["format_version"] == 3
+
+
+def test_rims_or_depths_of_a_network_that_has_none_are_refused(package):
+    edit(package, objects="boundary")
+    with pytest.raises(InputError, match=r"1 output\(s\) .* cannot tell the boundary"):
+        read_manifest(package)
+
+
+def assert_predicts_its_sample(package):
     sample = load_sample(package)
     predictor = Predictor(load_package(package), device="cpu", precision="fp32")
     assert np.allclose(

@@ -47,6 +47,26 @@ def test_with_several_classes_the_probability_is_that_of_any_foreground(viewer, 
     assert (made.classes.data[0] == 2).all()
 
 
+def test_depth_is_kept_hidden_beside_the_probability(viewer, add_stack):
+    image = add_stack()
+    made = outputs.outputs_for(viewer, image, "m", classes=False, depth=True)
+    found = prediction(0.8)
+    found.depth = np.full((24, 32), 0.4, np.float32)
+    outputs.write_prediction(made, PlaneIndex(z=1), found)
+    np.testing.assert_allclose(outputs.plane_of(made.depth, PlaneIndex(z=1)), 0.4)
+    assert not made.depth.visible
+    assert outputs.find_outputs(viewer, image).depth is made.depth
+    assert layers.image_layers(viewer) == [image]
+
+
+def test_a_model_without_depth_takes_the_depth_of_an_earlier_one_away(viewer, add_stack):
+    image = add_stack()
+    made = outputs.outputs_for(viewer, image, "m", classes=False, depth=True)
+    again = outputs.outputs_for(viewer, image, "m", classes=False)
+    assert again.depth is None
+    assert made.depth not in viewer.layers
+
+
 def test_the_same_layers_are_used_again_and_emptied_for_another_model(viewer, add_stack):
     image = add_stack()
     first = outputs.outputs_for(viewer, image, "one", classes=False)

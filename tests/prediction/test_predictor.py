@@ -6,19 +6,21 @@ import torch
 
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.datasets.object_targets import foreground_and_depth
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.unet import build_network
-from napari_metaseg.packages.manifest import PackageManifest
+from napari_metaseg.packages.manifest import Canonical, Member, PackageManifest
 from napari_metaseg.packages.package import ModelPackage, load_package
+from napari_metaseg.prediction.instances import instances_from_classes
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.runner import NetworkRunner
 
 CONDITIONS = [{"magnification": m, "modality": "DIC"} for m in (10.0, 40.0)]
 
 
-def package(method="film", **network) -> ModelPackage:
+def package(method="film", objects="mask", **network) -> ModelPackage:
     """An untrained network whose weights and statistics were shaken, so that all of them matter."""
     heads = method == "multi-head"
     encoding = "one-hot" if heads else "value"
@@ -31,10 +33,11 @@ def package(method="film", **network) -> ModelPackage:
     for tensor in built.state_dict().values():
         if tensor.is_floating_point():
             tensor += 0.1 * (torch.rand_like(tensor) - 0.5)
-    classes = ("a",) if config.out_channels == 1 else ("a", "b")
+    one = config.out_channels == 1 or objects != "mask"
+    classes = ("a",) if one else ("a", "b")
     manifest = PackageManifest(
         name="m", strategy="conditioned", members=(), network=config, metadata_schema=schema,
-        input_channels=config.in_channels, classes=classes,
+        input_channels=config.in_channels, classes=classes, objects=objects,
     )  # fmt: skip
     return ModelPackage(manifest, {"main": built.eval()})
 
@@ -85,6 +88,64 @@ def test_several_classes_sum_to_one_and_the_largest_wins(noise):
     assert prediction.probability.shape == (3, 100, 120)
     assert np.allclose(prediction.probability.sum(0), 1, atol=1e-5)
     assert np.array_equal(prediction.classes, prediction.probability.argmax(0))
+
+
+OBJECTS = [("boundary", 3), ("distance", 6)]
+
+
+@pytest.mark.parametrize(("objects", "outputs"), OBJECTS)
+def test_rims_and_depths_leave_the_probability_that_of_the_foreground(objects, outputs, noise):
+    parts = package(objects=objects, out_channels=outputs)
+    found = Predictor(parts, device="cpu").predict_plane(noise, {}, threshold=0.6)
+    assert found.probability.shape == (1, 100, 120)
+    assert set(np.unique(found.classes)) <= {0, 1}
+    assert np.array_equal(found.classes, found.probability[0] >= 0.6)
+    raw = Predictor(replace(parts, manifest=as_classes(parts)), device="cpu").probability(noise, {})
+    assert np.allclose(found.probability[0], raw[1:].sum(axis=0), atol=1e-5)
+    expected = foreground_and_depth(raw, objects)[1]
+    assert np.allclose(found.depth, expected, atol=1e-5)
+    assert np.array_equal(found.labels, instances_from_classes(found.classes, found.depth))
+
+
+def as_classes(package):
+    """The manifest of the same network, as if its parts of objects were classes."""
+    names = tuple(f"class {i}" for i in range(1, package.manifest.network.out_channels))
+    return package.manifest.model_copy(update={"objects": "mask", "classes": names})
+
+
+@pytest.mark.parametrize(("objects", "outputs"), OBJECTS)
+def test_tiles_give_the_same_depth_as_the_whole_plane(objects, outputs, noise):
+    model = package(objects=objects, out_channels=outputs)
+    whole, tiled = (
+        Predictor(model, device="cpu", tile_px=side).predict_plane(noise, CONDITIONS[0])
+        for side in (1024, 32)
+    )
+    assert np.ptp(whole.depth) > 1e-3
+    assert np.abs(whole.depth - tiled.depth).max() < 1e-5
+
+
+def test_the_canonical_scale_brings_depth_back_to_the_planes_own_grid(noise):
+    model = package(objects="distance", out_channels=6)
+    canonical = Canonical(field="magnification", value=20.0)
+    scaled = replace(model, manifest=model.manifest.model_copy(update={"canonical": canonical}))
+    found = Predictor(scaled, device="cpu").predict_plane(noise, CONDITIONS[1])
+    assert found.depth.shape == found.labels.shape == (100, 120)
+
+
+def test_several_networks_vote_on_depth_as_on_probability(noise):
+    one, other = (package(m, objects="boundary", out_channels=3) for m in ("film", "none"))
+    member = [Member(name=n, share=s) for n, s in (("a", 0.25), ("b", 0.75))]
+    manifest = one.manifest.model_copy(update={"members": tuple(member), "strategy": "ensemble"})
+    both = ModelPackage(manifest, {"a": one.network, "b": other.network})
+    found = Predictor(both, device="cpu").predict_plane(noise, {})
+    alone = [Predictor(p, device="cpu").predict_plane(noise, {}) for p in (one, other)]
+    for what in ("depth", "probability"):
+        voted = 0.25 * getattr(alone[0], what) + 0.75 * getattr(alone[1], what)
+        assert np.allclose(getattr(found, what), voted, atol=1e-5)
+
+
+def test_models_of_masks_have_no_depth(noise):
+    assert Predictor(package(), device="cpu").predict_plane(noise, {}).depth is None
 
 
 def test_metadata_outside_of_training_is_said_and_does_not_stop(noise):

@@ -86,12 +86,20 @@ def _enlarged(manifest: PackageManifest) -> Iterator[str]:
     )
 
 
+_PARTS = {
+    "mask": "",
+    "boundary": "; it also learned the rims of objects, to part those that touch",
+    "distance": "; it also learned how deep in an object a pixel is, to part those that touch",
+}
+
+
 def _what(manifest: PackageManifest) -> str:
     network, count = manifest.network, len(manifest.members)
     nets = f"{count} U-Nets" if count > 1 else "a U-Net"
     return (
         f"{nets} (width {network.width}, depth {network.depth}, method {network.method}) for "
         f"{', '.join(manifest.classes)}; {manifest.input_channels} input channel(s)"
+        f"{_PARTS[manifest.objects]}"
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.conditioning.field import FieldEncoding
 from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.datasets.labels import ObjectTarget
 from napari_metaseg.datasets.plausibility import ObjectSizes
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.packages.strategies import STRATEGIES, Strategy
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class _Frozen(BaseModel):
@@ -54,11 +55,13 @@ class Split(_Frozen):
 
 
 class PackageManifest(_Frozen):
-    """The contents of `package.json`, format version 2.
+    """The contents of `package.json`, format version 3.
 
     `metadata_schema` (in the file: `schema`) holds the fitted encoders with the ranges and values
     seen in training. `classes` names the foreground classes: one for a binary model, whose network
     has a single logit; a model of K > 1 classes has K + 1 outputs, background first.
+    `objects` is what the network learned of separate objects; but for "mask" its outputs are the
+    background and the parts of the one foreground class (`datasets.object_targets`).
     `domain_schema` measures how far a condition is from the members' domains, where there are
     several; `object_sizes` is what the training objects measured, for a check on the stated scale.
     """
@@ -72,6 +75,7 @@ class PackageManifest(_Frozen):
     input_channels: int = Field(ge=1, le=64)
     normalisation: Literal["percentile"] = "percentile"
     classes: tuple[str, ...]
+    objects: ObjectTarget = "mask"
     split: Split = Split()
     domain_schema: MetadataSchema = MetadataSchema()
     canonical: Canonical | None = None
@@ -80,6 +84,15 @@ class PackageManifest(_Frozen):
     provenance: Mapping[str, Any] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _check_objects(self) -> Self:
+        if self.objects != "mask" and (len(self.classes) != 1 or self.network.out_channels < 3):
+            raise ValueError(
+                f"a network of {self.network.out_channels} output(s) for {len(self.classes)} "
+                f"class(es) cannot tell the {self.objects} of objects"
+            )
+        return self
 
     @property
     def binary(self) -> bool:

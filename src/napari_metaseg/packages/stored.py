@@ -34,7 +34,7 @@ def read_manifest(folder: Path) -> PackageManifest:
             way_out="Update napari-metaseg",
         )
     try:
-        return PackageManifest.model_validate(migrated(data) if version == 1 else data)
+        return PackageManifest.model_validate(migrated(data) if version in (1, 2) else data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
@@ -42,12 +42,13 @@ def read_manifest(folder: Path) -> PackageManifest:
 
 
 def migrated(data: dict[str, Any]) -> dict[str, Any]:
-    """What a package of format version 1 says, in the words of version 2.
+    """What a package of format version 1 or 2 says, in the words of version 3.
 
-    Version 1 knew one network for all images: no domains, no canonical scale, no object sizes. All
-    that version 2 adds has a default that says just that.
+    Version 1 knew one network for all images: no domains, no canonical scale, no object sizes.
+    Version 2 knew masks alone, whose outputs an older release would misread where they are rims or
+    depths. All that is new has a default that says just that.
     """
-    return {**data, "format_version": 2}
+    return {**data, "format_version": FORMAT_VERSION}
 
 
 def _read(path: Path) -> Any:

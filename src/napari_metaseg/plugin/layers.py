@@ -6,8 +6,8 @@ mutated, because only an assignment emits an event:
 (edits that hold for the whole image), `declared_channel` (for this channel), `declared_planes` (for
 one plane of it, keyed `z,t`), `saved` (those edits as they were last saved), perhaps `group` (the
 specimen) and `plate` (where on a plate it was taken), and for layers that this plugin makes `role`
-(`annotation`, `segmentation`, `classes`, `probability`, `errors`), `source` and `source_id` (the
-image layer they belong to).
+(`annotation`, `segmentation`, `classes`, `probability`, `depth`, `errors`), `source` and
+`source_id` (the image layer they belong to).
 """
 
 from __future__ import annotations
@@ -150,9 +150,9 @@ def raw_plane(layer: Layer, plane: PlaneIndex) -> NDArray[np.float32]:
 
 
 def image_layers(viewer: Any) -> list[Image]:
-    """The images of a viewer, without the probability layers that this plugin made."""
+    """The images of a viewer, without the probability and depth layers that this plugin made."""
     found = (layer for layer in viewer.layers if isinstance(layer, Image))
-    return [layer for layer in found if info(layer).get("role") != "probability"]
+    return [layer for layer in found if info(layer).get("role") not in ("probability", "depth")]
 
 
 def labels_layers(viewer: Any, role: str = "") -> list[Labels]:

@@ -18,35 +18,53 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The three layers of one image's prediction; `classes` only for several classes."""
+    """The layers of one image's prediction; `classes` only for several classes.
+
+    `depth` is there for models that learned rims or depths of objects: how deep in an object each
+    pixel is, by which objects are parted at another threshold too.
+    """
 
     labels: Labels
     probability: Image
     classes: Labels | None = None
+    depth: Image | None = None
 
 
-def outputs_for(viewer: Any, image: Image, model: str, *, classes: bool) -> Outputs:
-    """The prediction layers of an image: those there are, or new ones added above it."""
+def outputs_for(
+    viewer: Any, image: Image, model: str, *, classes: bool, depth: bool = False
+) -> Outputs:
+    """The prediction layers of an image: those there are, or new ones added above it.
+
+    A depth layer of an earlier model is taken away where this one has no depth.
+    """
     _set_corrections_aside(viewer, image)
-    probability = _find(viewer, image, "probability") or _add_probability(viewer, image)
+    deep = _find(viewer, image, "depth")
+    if deep is not None and not depth:
+        viewer.layers.remove(deep)
+        deep = None
+    elif deep is None and depth:
+        deep = _add_image(viewer, image, "depth", "viridis")
+    probability = _find(viewer, image, "probability")
+    probability = probability or _add_image(viewer, image, "probability", "inferno")
     labels = _find(viewer, image, "segmentation") or _add_labels(viewer, image, "segmentation")
     several = None
     if classes:
         several = _find(viewer, image, "classes") or _add_labels(viewer, image, "classes")
-    for layer in (probability, labels, several):
+    for layer in (deep, probability, labels, several):
         if layer is not None and layers.info(layer).get("model") != model:
             _clear(layer)
             layers.update_info(layer, model=model, planes_done=[])
-    return Outputs(labels, probability, several)
+    return Outputs(labels, probability, several, deep)
 
 
 def find_outputs(viewer: Any, image: Image) -> Outputs | None:
-    """The prediction layers of an image, if both are still there."""
+    """The prediction layers of an image, if labels and probability are still there."""
     labels = _find(viewer, image, "segmentation")
     probability = _find(viewer, image, "probability")
     if labels is None or probability is None:
         return None
-    return Outputs(labels, probability, _find(viewer, image, "classes"))
+    several, deep = (_find(viewer, image, role) for role in ("classes", "depth"))
+    return Outputs(labels, probability, several, deep)
 
 
 def write_plane(layer: Layer, plane: PlaneIndex, values: NDArray[Any]) -> None:
@@ -56,6 +74,11 @@ def write_plane(layer: Layer, plane: PlaneIndex, values: NDArray[Any]) -> None:
     if plane.key not in done:
         layers.update_info(layer, planes_done=[*done, plane.key])
     layer.refresh()
+
+
+def plane_of(layer: Layer, plane: PlaneIndex) -> NDArray[np.float32]:
+    """A copy of one plane of a prediction layer."""
+    return np.array(layer.data[layers.plane_slices(layer, plane)], np.float32)
 
 
 def write_prediction(found: Outputs, plane: PlaneIndex, prediction: PlanePrediction) -> None:
@@ -68,6 +91,8 @@ def write_prediction(found: Outputs, plane: PlaneIndex, prediction: PlanePredict
     write_plane(found.labels, plane, prediction.labels)
     if found.classes is not None:
         write_plane(found.classes, plane, prediction.classes)
+    if found.depth is not None and prediction.depth is not None:
+        write_plane(found.depth, plane, prediction.depth)
 
 
 def planes_done(layer: Layer) -> list[PlaneIndex]:
@@ -144,12 +169,12 @@ def _set_corrections_aside(viewer: Any, image: Image) -> None:
         found.visible = False
 
 
-def _add_probability(viewer: Any, image: Image) -> Image:
+def _add_image(viewer: Any, image: Image, role: str, colormap: str) -> Image:
     made: Image = viewer.add_image(
         np.zeros(layers.layer_shape(image), np.float32),
-        name=f"{image.name} probability",
-        metadata=layers.partner_entry(image, "probability"),
-        colormap="inferno",
+        name=f"{image.name} {role}",
+        metadata=layers.partner_entry(image, role),
+        colormap=colormap,
         contrast_limits=(0, 1),
         opacity=0.6,
         visible=False,

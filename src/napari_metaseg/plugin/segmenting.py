@@ -144,16 +144,25 @@ def device_words(predictor: Predictor) -> str:
     return device_label(predictor.device)
 
 
+@dataclass(frozen=True)
+class KeptPlane:
+    """What is kept of a prediction to cut it anew, each (Y, X); `key` is that of the plane."""
+
+    key: str
+    probability: NDArray[np.float32]
+    depth: NDArray[np.float32] | None = None
+
+
 def cut_anew(
-    probabilities: Sequence[tuple[str, NDArray[np.float32]]], threshold: float, token: CancelToken
+    kept: Sequence[KeptPlane], threshold: float, token: CancelToken
 ) -> Generator[PlaneCut, None, None]:
-    """Objects from stored foreground probabilities (key, (Y, X)) at another threshold."""
+    """Objects from stored foreground probabilities and depths at another threshold."""
     from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
 
-    for key, probability in probabilities:
+    for plane in kept:
         token.raise_if_cancelled()
-        classes = classes_from_probability(probability[None], threshold)
-        yield PlaneCut(key, classes, instances_from_classes(classes))
+        classes = classes_from_probability(plane.probability[None], threshold)
+        yield PlaneCut(plane.key, classes, instances_from_classes(classes, plane.depth))
 
 
 def load_model(path: Path, token: CancelToken) -> Generator[Event, None, LoadedModel]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -10,6 +12,7 @@ _SMALLEST_PX = 4
 _SMALLEST_SHARE_OF_MEDIAN = 0.05
 _LEAST_NECK_DEPTH_PX = 0.75
 _NECK_DEPTH_SHARE = 0.1
+_LEAST_VALLEY = 0.1
 
 
 def classes_from_probability(
@@ -25,35 +28,49 @@ def classes_from_probability(
     return probability.argmax(axis=0).astype(np.uint8)
 
 
-def instances_from_classes(classes: NDArray[np.integer]) -> NDArray[np.int32]:
+def instances_from_classes(
+    classes: NDArray[np.integer], depth: NDArray[np.float32] | None = None
+) -> NDArray[np.int32]:
     """Separate objects (Y, X), numbered from 1; no object spans two classes.
 
     Touching objects are split where the distance to the background has a neck: a watershed from
     the h-maxima of the distance transform (Soille, Morphological Image Analysis, 2nd ed. 2003,
-    9.2), with h relative to the size of the objects. Specks are dropped.
+    9.2), with h relative to the size of the objects. Where a network says how deep in an object
+    each pixel is (`depth`, Y, X, 0 to 1), its valleys take the place of necks. Specks are dropped.
     """
     labels = np.zeros(classes.shape, np.int32)
     for value in np.unique(classes[classes > 0]):
-        objects = _split_touching(classes == value)
+        objects = _split_touching(classes == value, depth)
         labels[objects > 0] = objects[objects > 0] + labels.max()
     return labels
 
 
-def _split_touching(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _split_touching(
+    mask: NDArray[np.bool_], depth: NDArray[np.float32] | None
+) -> NDArray[np.int32]:
     from skimage.morphology import h_maxima
     from skimage.segmentation import watershed
 
     pieces, count = ndimage.label(mask)
     if count == 0:
         return np.zeros(mask.shape, np.int32)
-    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 1.0).astype(np.float32)
-    distance[~mask] = 0
-    radii = ndimage.maximum(distance, pieces, np.arange(1, count + 1))
-    neck = max(_LEAST_NECK_DEPTH_PX, _NECK_DEPTH_SHARE * float(np.median(radii)))
-    seeds, _ = ndimage.label(h_maxima(distance, neck), np.ones((3, 3)))
+    if depth is None:
+        height = _smooth(np.asarray(ndimage.distance_transform_edt(mask)))
+        radii = ndimage.maximum(height * mask, pieces, np.arange(1, count + 1))
+        least = max(_LEAST_NECK_DEPTH_PX, _NECK_DEPTH_SHARE * float(np.median(radii)))
+        peaks = h_maxima(height * mask, least)
+    else:
+        peaks = h_maxima(depth * mask, _LEAST_VALLEY)
+        # Smooth, so that between two peaks that say nothing of the way, the middle parts them.
+        height = _smooth(depth * mask)
+    seeds, _ = ndimage.label(peaks, np.ones((3, 3)))
     seeds = _seed_every_piece(seeds, pieces, mask)
-    objects = watershed(-distance, seeds, mask=mask)
+    objects = watershed(-height, seeds, mask=mask)
     return _drop_specks(objects.astype(np.int32))
+
+
+def _smooth(height: NDArray[Any]) -> NDArray[np.float32]:
+    return np.asarray(ndimage.gaussian_filter(height, 1.0), np.float32)
 
 
 def _seed_every_piece(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.datasets.normalise import check_finite, normalise
+from napari_metaseg.datasets.object_targets import foreground_and_depth
 from napari_metaseg.datasets.plausibility import size_notice
 from napari_metaseg.datasets.resize import resize_image, scaled_shape
 from napari_metaseg.errors import InputError
@@ -28,15 +29,17 @@ class PlanePrediction:
     """The result for one plane.
 
     `probability` is (1, Y, X) for one class, else (K + 1, Y, X) with the background first;
-    `classes` (Y, X) and `labels` (Y, X, objects from 1) follow from it; `notices` are plain
-    sentences on metadata that the model did not see in training, on objects whose size does not fit
-    the stated scale, and on how a large plane was averaged.
+    `classes` (Y, X) and `labels` (Y, X, objects from 1) follow from it and, where the model learned
+    more of objects than masks, from `depth` (Y, X): how deep in an object a pixel is, 0 to 1.
+    `notices` are plain sentences on metadata that the model did not see in training, on objects
+    whose size does not fit the stated scale, and on how a large plane was averaged.
     """
 
     probability: NDArray[np.float32]
     classes: NDArray[np.uint8]
     labels: NDArray[np.int32]
     notices: tuple[str, ...]
+    depth: NDArray[np.float32] | None = None
 
 
 class Predictor:
@@ -81,12 +84,12 @@ class Predictor:
         `on_tile(done, total)` is called after every tile. Raises `InputError` for a wrong number of
         channels or pixels that are not numbers, `Cancelled` within one tile of the token.
         """
-        probability = self.probability(image, condition, token=token, on_tile=on_tile)
+        probability, depth = self._read(image, condition, token, on_tile)
         classes = classes_from_probability(probability, threshold)
-        labels = instances_from_classes(classes)
+        labels = instances_from_classes(classes, depth)
         odd_size = size_notice(labels, condition, self.package.manifest.object_sizes)
         notices = (*self._notices(image, condition), *([odd_size] if odd_size else ()))
-        return PlanePrediction(probability, classes, labels, notices)
+        return PlanePrediction(probability, classes, labels, notices, depth)
 
     def _notices(self, image: NDArray[np.generic], condition: Condition) -> tuple[str, ...]:
         manifest = self.package.manifest
@@ -119,20 +122,33 @@ class Predictor:
         on_tile: OnTile | None = None,
     ) -> NDArray[np.float32]:
         """The probability alone, as in `predict_plane`."""
+        return self._read(image, condition, token, on_tile)[0]
+
+    def _read(
+        self,
+        image: NDArray[np.generic],
+        condition: Condition,
+        token: CancelToken | None,
+        on_tile: OnTile | None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Probability and depth, as in `PlanePrediction`."""
         self._check_channels(image)
         check_finite(image.astype(np.float32, copy=False))
         manifest = self.package.manifest
         plane = normalise(resize_image(image, self._shape_seen(image, condition)))
         vector = manifest.metadata_schema.encode(condition)
         weights = self._weights(condition)
-        total = np.zeros((manifest.network.out_channels, *plane.shape[-2:]), np.float32)
+        masks = manifest.objects == "mask"
+        count = manifest.network.out_channels if masks else 2
+        total = np.zeros((count, *plane.shape[-2:]), np.float32)
         self._last = [self._runner(name) for name in weights]
         for done, (runner, weight) in enumerate(zip(self._last, weights.values(), strict=True)):
             counted = _counted(on_tile, done, len(weights))
-            total += np.float32(weight) * runner.probability(
-                plane, vector, token=token, on_tile=counted
-            )
-        return resize_image(total, (image.shape[-2], image.shape[-1]))
+            outputs = runner.probability(plane, vector, token=token, on_tile=counted)
+            said = outputs if masks else foreground_and_depth(outputs, manifest.objects)
+            total += np.float32(weight) * said
+        total = resize_image(total, (image.shape[-2], image.shape[-1]))
+        return (total, None) if masks else (total[:1], total[1])
 
     def _weights(self, condition: Condition) -> dict[str, float]:
         """What each network counts; one that is alone, in training for instance, counts alone."""

@@ -26,6 +26,19 @@ def parent_manifest(request: TrainingRequest) -> PackageManifest | None:
     return load_package(request.init_from).manifest if request.init_from else None
 
 
+def check_same_objects(request: TrainingRequest, parent: PackageManifest) -> None:
+    """Raise `InputError` where the model to start from learned something else of objects.
+
+    Three outputs may be two classes and the background, or the parts of one.
+    """
+    if parent.objects != request.objects:
+        raise InputError(
+            f"{request.init_from} learned something else of objects",
+            got=f"{request.objects} instead of {parent.objects}",
+            way_out=f"Choose --objects {parent.objects}, or start anew",
+        )
+
+
 def inherited_free_fields(request: TrainingRequest) -> tuple[str, ...]:
     """The parent's fields that are no condition fields: columns to read from a cohort."""
     parent = parent_manifest(request)

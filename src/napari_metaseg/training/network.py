@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_metaseg.conditioning.field import FieldEncoding
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.schema import MetadataSchema
+from napari_metaseg.datasets.object_targets import output_count
 from napari_metaseg.errors import InputError
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.training.request import TrainingRequest
@@ -17,7 +18,7 @@ def network_config(request: TrainingRequest, schema: MetadataSchema, classes: in
         method = "none"
     return NetworkConfig(
         in_channels=request.channels,
-        out_channels=1 if classes == 1 else classes + 1,
+        out_channels=output_count(request.objects, classes),
         architecture=request.architecture,
         norm=request.norm,
         width=request.width,

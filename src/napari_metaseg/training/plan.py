@@ -10,6 +10,8 @@ from napari_metaseg.conditioning.schema import MetadataSchema, stated_values
 from napari_metaseg.conditioning.widen import widened_by
 from napari_metaseg.datasets.augment import Augmentation
 from napari_metaseg.datasets.normalise import check_count_finite
+from napari_metaseg.datasets.object_targets import check_objects
+from napari_metaseg.datasets.pixels import InMemory
 from napari_metaseg.datasets.plane_item import PlaneItem
 from napari_metaseg.datasets.splits import TEST, TRAIN, VALIDATION, assign_splits
 from napari_metaseg.errors import InputError
@@ -19,7 +21,12 @@ from napari_metaseg.training.balance import balance_notices
 from napari_metaseg.training.classes import class_names, class_weights
 from napari_metaseg.training.domains import Domains, find_domains
 from napari_metaseg.training.fields import domain_key, domain_names, is_told_scale, seen_fields
-from napari_metaseg.training.inherit import inherited_fields, inherited_schema, parent_manifest
+from napari_metaseg.training.inherit import (
+    check_same_objects,
+    inherited_fields,
+    inherited_schema,
+    parent_manifest,
+)
 from napari_metaseg.training.network import head_notices, network_config
 from napari_metaseg.training.phases import Phase, plan_phases, spread
 from napari_metaseg.training.replay import replayed_planes
@@ -65,15 +72,18 @@ def make_plan(
     """Check the request against the planes and settle the rest.
 
     Planes that were not surveyed are read for it, one at a time. Raises `InputError` for planes
-    without labels or foreground, a wrong channel count, a group on both sides of a split, fields
-    that no plane has, or domains that cannot each have a network; and for a model to start from
-    that means something else by the metadata.
+    without labels or foreground, labels that tell no objects apart where the request needs them to,
+    a wrong channel count, a group on both sides of a split, fields that no plane has, or domains
+    that cannot each have a network; and for a model to start from that means something else by the
+    metadata or learned something else of objects.
     """
     items = [_checked(request, item) for item in items]
     replayed = replayed_planes(request, [_checked(request, item) for item in replay])
     train, validation, split = _split(request, items)
     classes = class_names(request, train)
     parent = parent_manifest(request)
+    if parent is not None:
+        check_same_objects(request, parent)
     fields, notices = _fields(request, train, parent)
     augmentation = _augmentation(request, fields)
     schema = _schema(request, fields, train, augmentation, parent)
@@ -186,6 +196,10 @@ def _checked(request: TrainingRequest, item: PlaneItem) -> PlaneItem:
             way_out="Choose the channels in the cohort column 'channel'",
         )
     check_count_finite(survey.not_finite, math.prod(survey.shape), item.name)
+    # Labels on disk are what their kind says; those in memory may have been made in any way.
+    told_apart = item.label_kind == "instances" and not isinstance(item.source, InMemory)
+    if request.objects != "mask" and not told_apart and item.target is not None:
+        check_objects(item.target, request.objects, item.name)
     return item.with_survey(survey)
 
 

@@ -36,6 +36,7 @@ def draft_manifest(plan: TrainingPlan, name: str) -> PackageManifest:
         metadata_schema=plan.schema,
         input_channels=plan.request.channels,
         classes=plan.classes,
+        objects=plan.request.objects,
         split=plan.split,
         domain_schema=plan.domains.schema if plan.domains else MetadataSchema(),
         canonical=plan.canonical,

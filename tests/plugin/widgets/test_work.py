@@ -141,6 +141,18 @@ def test_what_has_no_say_is_off_with_a_reason_and_is_not_asked_for(train):
     assert train.advanced.values(1.0)["sites"] == ("all",)
 
 
+def test_labels_that_tell_no_objects_apart_teach_no_rims(train):
+    form, advanced = train.advanced.form, train.advanced
+    form.set_value("objects", "boundary")
+    assert advanced.values(1.0)["objects"] == "boundary"
+    for kind in ("classes", "sparse"):
+        advanced.show_labels(kind)
+        assert "do not tell objects apart" in form.reason("objects")
+        assert "objects" not in advanced.values(1.0)
+    advanced.show_labels("instances")
+    assert advanced.values(1.0)["objects"] == "boundary"
+
+
 def test_only_parameter_fusion_asks_what_is_fused(train):
     asked = {"fuse", "generator"}
     assert asked.isdisjoint(train.advanced.values(1.0))
@@ -253,6 +265,30 @@ def test_the_threshold_cuts_the_stored_probability_anew(
     wait_for(lambda: bool(found.labels.data.any()))
     assert set(np.argwhere(found.labels.data)[:, 0]) == set(range(10, 20))
     assert "1 objects" in panel.result.text()
+
+
+@pytest.mark.parametrize("objects", ["boundary", "distance"])
+def test_the_threshold_parts_objects_by_their_depth_too(
+    make_panel, train, three_images, viewer, wait_for, objects
+):
+    train.advanced.form.set_value("objects", objects)
+    train.train()
+    wait_for(lambda: not train.busy)
+    assert workspace_of(viewer).current.package.manifest.objects == objects
+    panel = make_panel(SegmentWidget)
+    panel.segment_this()
+    wait_for(lambda: not panel.busy)
+    found = outputs.find_outputs(viewer, panel.focus.image)
+    assert found.depth.data.any()
+    found.probability.data[:] = 0.0
+    found.probability.data[10:20, 10:40] = 0.4
+    found.depth.data[:] = found.probability.data
+    found.depth.data[:, 24:26] = 0.0
+    found.labels.data[:] = 0
+    panel.threshold.slider.setValue(0.3)
+    wait_for(lambda: bool(found.labels.data.any()))
+    assert found.labels.data[15, 12] != found.labels.data[15, 38]
+    assert "2 objects" in panel.result.text()
 
 
 def test_a_model_that_is_none_is_refused_in_words(make_panel, tmp_path, wait_for):

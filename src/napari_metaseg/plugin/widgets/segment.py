@@ -173,8 +173,8 @@ class SegmentWidget(Panel):
         if image is None or model is None:
             return
         active = self.viewer.layers.selection.active
-        several = not model.package.manifest.binary
-        found = outputs.outputs_for(self.viewer, image, model.name, classes=several)
+        several, deep = not model.package.manifest.binary, done.prediction.depth is not None
+        found = outputs.outputs_for(self.viewer, image, model.name, classes=several, depth=deep)
         outputs.write_prediction(found, done.task.plane, done.prediction)
         self.viewer.layers.selection.active = active if active in self.viewer.layers else image
         self.workspace.predictions_changed.emit()

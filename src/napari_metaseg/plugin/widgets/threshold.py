@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_metaseg.plugin import layers, outputs
+from napari_metaseg.plugin import outputs
 from napari_metaseg.plugin.focus import Focus
 from napari_metaseg.plugin.jobs import Job
 from napari_metaseg.plugin.layers import PlaneIndex
-from napari_metaseg.plugin.segmenting import PlaneCut, cut_anew
+from napari_metaseg.plugin.segmenting import KeptPlane, PlaneCut, cut_anew
 from napari_metaseg.plugin.widgets.parts import column, label, row
 from napari_metaseg.plugin.workspace import Workspace
 
@@ -85,12 +83,17 @@ class Threshold(QWidget):
         self._target = found
         here, probability = self._focus.plane, found.probability
         planes = sorted(outputs.planes_done(probability), key=lambda p: p != here)
-        at: list[Any] = [
-            (p.key, probability.data[layers.plane_slices(probability, p)].copy()) for p in planes
+        kept = [
+            KeptPlane(
+                p.key,
+                outputs.plane_of(probability, p),
+                None if found.depth is None else outputs.plane_of(found.depth, p),
+            )
+            for p in planes
         ]
         threshold = self.value
         self._job = self._workspace.run(
-            lambda token: cut_anew(at, threshold, token), self._connect_job
+            lambda token: cut_anew(kept, threshold, token), self._connect_job
         )
 
     def _connect_job(self, job: Job) -> None:

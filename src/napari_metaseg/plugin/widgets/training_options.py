@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from napari_metaseg.acquisition.cohort import LabelKind
 from napari_metaseg.conditioning.encodings import ENCODINGS
 from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.conditioning.sites import SITE_GROUPS
@@ -161,6 +162,21 @@ _VARIED: tuple[Setting, ...] = (
 
 _TRAINING: tuple[Setting, ...] = (
     Choice(
+        "objects",
+        "Objects",
+        {
+            "mask": ("where they are", "Objects that touch are parted at their necks."),
+            "boundary": (
+                "also their rims",
+                "It learns where one object ends and the next begins: for crowded images.",
+            ),
+            "distance": (
+                "also their depth",
+                "It learns how deep in an object each pixel is: for crowded images.",
+            ),
+        },
+    ),
+    Choice(
         "sampling",
         "Shown",
         {
@@ -256,8 +272,8 @@ SETTINGS: tuple[Setting, ...] = tuple(s for part in SECTIONS.values() for s in p
 _HIDING = ("metadata_dropout", "record_dropout")
 
 
-def unused(strategy: str, method: str) -> Mapping[str, str]:
-    """The settings that have no say with this strategy and method, each with the reason."""
+def unused(strategy: str, method: str, labels: LabelKind = "instances") -> Mapping[str, str]:
+    """The settings that have no say with this strategy, method and labels, with the reason."""
     sees, reads = STRATEGIES[strategy].sees_metadata, METHODS[method].reads_metadata
     found: dict[str, str] = {}
     if not sees:
@@ -275,6 +291,8 @@ def unused(strategy: str, method: str) -> Mapping[str, str]:
     if STRATEGIES[strategy].canonical:
         resized = "Not used: this strategy resizes, and light and focus are of recorded pixels."
         found |= dict.fromkeys(("max_thinning", "max_defocus_um"), resized)
+    if labels != "instances":
+        found["objects"] = "Not used: these labels do not tell objects apart."
     return found
 
 

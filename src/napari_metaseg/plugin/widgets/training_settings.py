@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
+from napari_metaseg.acquisition.cohort import LabelKind
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.packages.strategies import STRATEGIES, StrategyInfo
 from napari_metaseg.plugin.widgets.parts import label
@@ -65,6 +66,7 @@ class AdvancedSettings(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._labels: LabelKind = "instances"
         self.fields = FieldsChoice()
         self.form = SettingsForm(SECTIONS)
         self.form.set_value("strategy", RECOMMENDED_STRATEGY)
@@ -88,6 +90,11 @@ class AdvancedSettings(QWidget):
         """The strategy that is chosen."""
         return STRATEGIES[str(self.form.value("strategy"))]
 
+    def show_labels(self, kind: LabelKind) -> None:
+        """Turn off what labels of this kind cannot teach."""
+        self._labels = kind
+        self._show_unused()
+
     def values(self, minutes: float) -> dict[str, Any]:
         """The settings of a request; `minutes` bounds the run where no steps are set.
 
@@ -105,6 +112,6 @@ class AdvancedSettings(QWidget):
         self.changed.emit()
 
     def _show_unused(self) -> None:
-        self.form.block(unused(self.strategy.name, self.method))
+        self.form.block(unused(self.strategy.name, self.method, self._labels))
         for name in FUSION_SETTINGS:
             self.form.show_setting(name, fuses(self.strategy.name, self.method))
