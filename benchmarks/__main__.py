@@ -8,8 +8,13 @@ from pathlib import Path
 
 from benchmarks.measure import Benchmark
 from benchmarks.opening import open_peak_mb, open_vs_tifffile
-from benchmarks.speed import fold_vs_plain, predict_vs_monai_fp32, train_vs_plain
+from benchmarks.prediction import fold_vs_plain, predict_vs_monai_fp32
 from benchmarks.startup import import_s
+from benchmarks.training import (
+    cond_step_vs_plain,
+    data_share,
+    train_vs_plain,
+)
 
 BENCHMARKS = (
     import_s,
@@ -18,6 +23,8 @@ BENCHMARKS = (
     fold_vs_plain,
     predict_vs_monai_fp32,
     train_vs_plain,
+    data_share,
+    cond_step_vs_plain,
 )
 
 
@@ -51,7 +58,8 @@ def print_line(result: Benchmark) -> None:
     )
     for case in result.cases:
         what = " ".join(f"{v}" for k, v in case.items() if k in ("case", "method", "plane_px"))
-        print(f"    {what}: {case['value']:.3f}")
+        apart = "".join(f", {k} {case[k]:.2f}" for k in ("layout", "bf16") if k in case)
+        print(f"    {what}: {case['value']:.3f}{apart}")
 
 
 if __name__ == "__main__":
