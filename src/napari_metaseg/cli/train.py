@@ -58,11 +58,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     """Train; with Ctrl-C the best network so far is kept."""
+    from napari_metaseg.training.fields import check_fields
     from napari_metaseg.training.job import train
 
     request = _request(arguments)
     _check_out(arguments)
     items = follow(_items(arguments.cohort, request, token), brief=True)
+    check_fields(request, items)
     result = follow(train(request, items, arguments.out, token, resume=arguments.resume))
     score = "not validated" if result.best_score is None else f"Dice {result.best_score:.3f}"
     print(f"{'Trained' if result.finished else 'Stopped'}: {result.package} ({score})")
