@@ -56,10 +56,10 @@ def train_vs_plain(effort: Effort) -> Benchmark:
     steps = 8 if effort == "quick" else 16
     for method in METHODS:
         with tempfile.TemporaryDirectory() as folder:
-            plan = _plan(method, Path(folder))
+            plan = a_plan(method, Path(folder))
             sides: dict[str, Callable[[], object]] = {"plain": partial(_plain_loop, plan, steps)}
             for name, precision in (("fp32", "fp32"), ("ours", "auto")):
-                own = _with(plan, precision=precision)
+                own = changed(plan, precision=precision)
                 sides[name] = partial(_our_loop, own, Path(folder) / name, steps)
             times = alternate(sides, repeats=repeats(effort, 5))
         bench.cases.append(_gains(times, method, steps * plan.request.batch_size))
@@ -88,7 +88,7 @@ def data_share(effort: Effort) -> Benchmark:
         },
     )
     with tempfile.TemporaryDirectory() as folder:
-        plan = _plan("me", Path(folder))
+        plan = a_plan("me", Path(folder))
         batches = _batches_made(plan)
         learner = _learner(plan, "auto")
         batch = next(_tensor_batches(plan))
@@ -118,8 +118,8 @@ def cond_step_vs_plain(effort: Effort) -> Benchmark:
         },
     )
     with tempfile.TemporaryDirectory() as folder:
-        batch = next(_tensor_batches(_plan("me", Path(folder))))
-        learners = {method: _learner(_plan(method, Path(folder)), "auto") for method in METHODS}
+        batch = next(_tensor_batches(a_plan("me", Path(folder))))
+        learners = {method: _learner(a_plan(method, Path(folder)), "auto") for method in METHODS}
         sides = {name: partial(_learn, learner, batch) for name, learner in learners.items()}
         times = alternate(sides, repeats=repeats(effort, 21), warm_up=3)
     for method in METHODS[1:]:
@@ -128,7 +128,7 @@ def cond_step_vs_plain(effort: Effort) -> Benchmark:
     return bench
 
 
-def _plan(method: str, folder: Path) -> TrainingPlan:
+def a_plan(method: str, folder: Path) -> TrainingPlan:
     """A run on a small generated cohort; so many steps that no epoch falls into those timed."""
     table = folder / "cohort" / "cohort.csv"
     if not table.exists():
@@ -144,7 +144,8 @@ def _plan(method: str, folder: Path) -> TrainingPlan:
             return make_plan(request, stop.value)
 
 
-def _with(plan: TrainingPlan, **changes: Any) -> TrainingPlan:
+def changed(plan: TrainingPlan, **changes: Any) -> TrainingPlan:
+    """The same run with other settings."""
     phase = plan.phases[0]
     request = phase.request.model_copy(update=changes)
     return replace(plan, request=request, phases=(replace(phase, request=request),))

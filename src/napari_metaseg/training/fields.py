@@ -17,6 +17,15 @@ FEW_VALUES = 12
 """A number of more values than these is measured rather than chosen, and makes no domains."""
 
 
+def check_fields(request: TrainingRequest, items: Sequence[PlaneItem]) -> None:
+    """Raise `InputError` for a named field that no plane states: before any pixels are read.
+
+    A model to start from may see fields that these planes do not state.
+    """
+    fields = () if request.init_from else request.fields
+    check_stated([item.condition for item in items], (*fields, *request.domain_fields))
+
+
 def seen_fields(
     request: TrainingRequest, train: Sequence[PlaneItem]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
