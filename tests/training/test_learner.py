@@ -11,7 +11,7 @@ from napari_metaseg.training.batches import TensorBatch
 from napari_metaseg.training.checkpoint import Position
 from napari_metaseg.training.learner import Diverged, Learner
 from napari_metaseg.training.losses import SegmentationLoss
-from napari_metaseg.training.processes import start_processes
+from napari_metaseg.training.processes import Processes, start_processes
 from napari_metaseg.training.request import TrainingRequest
 
 CONFIG = NetworkConfig(width=4, depth=2, method="me", metadata_size=2, norm="none")
@@ -158,6 +158,26 @@ def test_an_average_lags_behind_and_is_what_is_kept(make):
     last = weights(learner)
     assert learner.evaluated is not learner.network
     assert 0 < (averaged - start).norm() < (last - start).norm()
+
+
+def test_where_norms_are_synchronised_a_plain_network_is_scored_and_kept(make, monkeypatch):
+    """On CUDA; here the conversion alone: PyTorch synchronises nothing on a CPU."""
+    config = CONFIG.model_copy(update={"norm": "batch"})
+    plain = make(config)
+    monkeypatch.setattr(Processes, "synchronises_norms", True)
+    synchronised = make(config)
+    kinds = {type(module).__name__ for module in synchronised.network.modules()}
+    assert "SyncBatchNorm" in kinds
+    assert "BatchNorm2d" not in kinds
+    kept = synchronised.evaluated
+    assert {type(m).__name__ for m in kept.modules()} >= {"BatchNorm2d"}
+    for name, value in plain.evaluated.state_dict().items():
+        assert torch.equal(kept.state_dict()[name], value)
+    with torch.no_grad():
+        next(synchronised.network.parameters()).add_(1)
+    assert not torch.equal(
+        next(synchronised.evaluated.parameters()), next(plain.network.parameters())
+    )
 
 
 def test_bf16_learns_what_fp32_learns(make):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_metaseg.errors import InputError, MetasegError
 from napari_metaseg.networks.config import NetworkConfig
@@ -36,8 +36,8 @@ class Learner:
 
     A step is the same however it is divided: over processes, by their shares of one loss, and into
     parts of `at_once` patches whose gradients add up (0: all at once). Batch norm alone sees each
-    part by itself. `losses` are those of this process since somebody last took them, a number a
-    step. Not thread-safe.
+    part by itself, and all processes together on CUDA. `losses` are those of this process since
+    somebody last took them, a number a step. Not thread-safe.
     """
 
     def __init__(
@@ -53,7 +53,12 @@ class Learner:
         if start is not None:
             self.network.load_state_dict(dict(start.network))
         # Channels last: about 1.4 times as fast on CPUs, see docs/results.md.
-        self.network.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._plain = build_network(config, request.seed) if processes.synchronises_norms else None
+        if self._plain is not None:
+            # Parameters stay the same ones, under the same names.
+            nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
+        for network in (self.network, *([self._plain] if self._plain else [])):
+            network.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._frozen = Frozen(self.network, request.frozen)
         self._average = WeightAverage(self.network, request.ema) if request.ema else None
         optimizer = make_optimizer(request, self.network, processes.device)
@@ -99,6 +104,9 @@ class Learner:
     def evaluated(self) -> ConditionedUNet:
         """The network to score and to keep, in eval mode: the average where there is one."""
         network = self.network if self._average is None else self._average.network
+        if self._plain is not None:
+            self._plain.load_state_dict(network.state_dict())
+            network = self._plain
         return network.eval()
 
     @property

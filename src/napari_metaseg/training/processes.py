@@ -49,6 +49,11 @@ class Processes:
         return self.fabric.device
 
     @property
+    def synchronises_norms(self) -> bool:
+        """Whether batch norm sees the patches of all processes: PyTorch can on CUDA alone."""
+        return self.count > 1 and self.device.type == "cuda"
+
+    @property
     def part(self) -> slice:
         """The patches of a batch that are this process's."""
         return slice(self.rank, None, self.count)
