@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from benchmarks.first_mask import first_mask_s, first_mask_sparse_s
+from benchmarks.latency import train_gui_latency_p95_ms
 from benchmarks.measure import Benchmark
 from benchmarks.opening import open_peak_mb, open_vs_tifffile
 from benchmarks.prediction import fold_vs_plain, predict_vs_monai_fp32
@@ -25,6 +27,9 @@ BENCHMARKS = (
     train_vs_plain,
     data_share,
     cond_step_vs_plain,
+    first_mask_s,
+    first_mask_sparse_s,
+    train_gui_latency_p95_ms,
 )
 
 
@@ -56,7 +61,7 @@ def print_line(result: Benchmark) -> None:
         f"{result.name}: {result.value:.3f} {result.unit} ({sign} {result.target:g}: {mark})",
         flush=True,
     )
-    for case in result.cases:
+    for case in (*result.cases, *result.others):
         what = " ".join(f"{v}" for k, v in case.items() if k in ("case", "method", "plane_px"))
         apart = "".join(f", {k} {case[k]:.2f}" for k in ("layout", "bf16") if k in case)
         print(f"    {what}: {case['value']:.3f}{apart}")

@@ -21,7 +21,7 @@ def repeats(effort: Effort, usual: int) -> int:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One entry of bench.json; `value` is the worst of `cases`."""
+    """One entry of bench.json; `value` is the worst of `cases`, `others` are told beside them."""
 
     name: str
     unit: str
@@ -29,6 +29,7 @@ class Benchmark:
     better: Literal["lower", "higher"]
     sides: Mapping[str, str]
     cases: list[dict[str, Any]] = field(default_factory=list)
+    others: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def value(self) -> float:
@@ -48,6 +49,7 @@ class Benchmark:
             "better": self.better,
             "sides": dict(self.sides),
             "cases": self.cases,
+            **({"others": self.others} if self.others else {}),
             "machine": machine(),
         }
 

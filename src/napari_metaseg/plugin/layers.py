@@ -6,7 +6,7 @@ mutated, because only an assignment emits an event:
 (edits that hold for the whole image), `declared_channel` (for this channel), `declared_planes` (for
 one plane of it, keyed `z,t`), `saved` (those edits as they were last saved), perhaps `group` (the
 specimen) and `plate` (where on a plate it was taken), and for layers that this plugin makes `role`
-(`annotation`, `segmentation`, `classes`, `probability`, `depth`, `errors`), `source` and
+(`annotation`, `segmentation`, `classes`, `probability`, `depth`, `errors`, `preview`), `source` and
 `source_id` (the image layer they belong to).
 """
 
@@ -139,6 +139,12 @@ def geometry(layer: Layer) -> dict[str, Any]:
 def layer_shape(layer: Layer) -> tuple[int, ...]:
     """The layer's shape in its own axes, without the samples of an RGB image."""
     return tuple(int(n) for n in layer.data.shape[: layer.ndim])
+
+
+def plane_shape(layer: Layer) -> tuple[int, int]:
+    """The (Y, X) shape of the layer's planes."""
+    height, width = layer_shape(layer)[-2:]
+    return height, width
 
 
 def raw_plane(layer: Layer, plane: PlaneIndex) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,15 @@ from napari_metaseg.acquisition.cohort import LabelKind
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken, Event, Progress
+from napari_metaseg.events import CancelToken, Event, Preview, Progress
 from napari_metaseg.plugin import layers
+from napari_metaseg.plugin.previewing import preview_item
 from napari_metaseg.plugin.segmenting import DeviceFound, PlaneTask, leave_a_core, plane_task
 from napari_metaseg.plugin.workspace import LoadedModel
 
 if TYPE_CHECKING:
     from napari_metaseg.datasets.items import PlaneItem
+    from napari_metaseg.packages.package import ModelPackage
     from napari_metaseg.training.request import TrainingRequest
 
 
@@ -117,19 +120,30 @@ def varying_fields(conditions: Sequence[Condition]) -> tuple[str, ...]:
 
 
 def train_on_planes(
-    request: TrainingRequest, planes: Sequence[AnnotatedPlane], out: Path, token: CancelToken
+    request: TrainingRequest,
+    planes: Sequence[AnnotatedPlane],
+    out: Path,
+    token: CancelToken,
+    preview: PlaneTask | None = None,
 ) -> Generator[Event | DeviceFound, None, Trained]:
-    """Read the planes, train and load the model. Raises `InputError` as `train` does."""
+    """Read the planes, train and load the model, with previews of a plane.
+
+    Raises `InputError` as `train` does.
+    """
     items = []
     for done, plane in enumerate(planes):
         token.raise_if_cancelled()
         yield Progress(done, len(planes), "reading images")
         items.append(plane.load())
-    return (yield from _train(request, items, out, token))
+    return (yield from _train(request, items, out, token, preview))
 
 
 def train_on_cohort(
-    request: TrainingRequest, cohort: Path, out: Path, token: CancelToken
+    request: TrainingRequest,
+    cohort: Path,
+    out: Path,
+    token: CancelToken,
+    preview: PlaneTask | None = None,
 ) -> Generator[Event | DeviceFound, None, Trained]:
     """Open a cohort's annotated rows, train and load the model; errors as in `train`."""
     from napari_metaseg.acquisition.cohort import read_cohort
@@ -138,11 +152,15 @@ def train_on_cohort(
     free = request.free_fields
     rows = [r for r in read_cohort(cohort, extra_fields=list(free)) if r.labels is not None]
     items = yield from open_items(rows, token, channels=request.channels)
-    return (yield from _train(request, items, out, token))
+    return (yield from _train(request, items, out, token, preview))
 
 
 def _train(
-    request: TrainingRequest, items: Sequence[PlaneItem], out: Path, token: CancelToken
+    request: TrainingRequest,
+    items: Sequence[PlaneItem],
+    out: Path,
+    token: CancelToken,
+    preview: PlaneTask | None,
 ) -> Generator[Event | DeviceFound, None, Trained]:
     yield Progress(0, 0, "starting")
     from napari_metaseg.packages.package import load_package
@@ -151,10 +169,35 @@ def _train(
 
     leave_a_core()
     yield DeviceFound(device_label(resolve_device(request.device)))
-    result = yield from train(request, items, out, token)
+    shown = preview_item(preview) if preview is not None else None
+    result = yield from train(request, items, out, token, preview=shown)
     package = load_package(result.package)
+    if shown is not None:
+        yield _last_preview(package, shown, request.device)
     model = LoadedModel(package.manifest.name, result.package, package)
     return Trained(model, result.best_score, result.finished)
+
+
+def _last_preview(package: ModelPackage, plane: PlaneItem, device: str) -> Preview:
+    """What the model that was kept makes of the plane."""
+    from napari_metaseg.prediction.predictor import Predictor
+
+    predictor = Predictor(package, device=device)
+    step = int(package.manifest.scores.get("step") or 0)
+    return Preview(step, predictor.probability(plane.image, plane.condition))
+
+
+def load_ahead(token: CancelToken) -> Generator[Event, None, None]:
+    """Import what a training needs, PyTorch above all: done before the click, it saves seconds."""
+    import torch
+
+    import napari_metaseg.training.job  # noqa: F401
+
+    # The first optimizer of a process imports as much again.
+    torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
+    # Half a million new objects make Python look through all soon, which stops the window: now.
+    gc.collect()
+    yield from ()
 
 
 def make_request(settings: dict[str, Any]) -> TrainingRequest:

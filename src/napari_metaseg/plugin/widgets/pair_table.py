@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QFrame, QGridLayout, QScrollArea, QWidget
 
 from napari_metaseg.plugin import layers
 from napari_metaseg.plugin.learning import LayerPair, suggest_pairs
+from napari_metaseg.plugin.previewing import ROLE
 from napari_metaseg.plugin.widgets.parts import column, combo, eliding_label, empty, label
 
 _NONE = "no labels"
@@ -65,7 +66,8 @@ class PairTable(QWidget):
 
     def _fitting(self, image: Image) -> list[Labels]:
         shape = layers.layer_shape(image)
-        every = layers.labels_layers(self._viewer)
+        previews = layers.labels_layers(self._viewer, ROLE)
+        every = (la for la in layers.labels_layers(self._viewer) if la not in previews)
         return [labels for labels in every if layers.layer_shape(labels) == shape]
 
     def _add(self, new: _Row) -> None:

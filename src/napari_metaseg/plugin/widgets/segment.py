@@ -11,6 +11,7 @@ from napari.layers import Image
 from napari_metaseg.events import Notice, Progress
 from napari_metaseg.plugin import layers, outputs
 from napari_metaseg.plugin.layers import PlaneIndex
+from napari_metaseg.plugin.previewing import remove_previews
 from napari_metaseg.plugin.segmenting import (
     DeviceFound,
     PlaneDone,
@@ -173,6 +174,7 @@ class SegmentWidget(Panel):
         if image is None or model is None:
             return
         active = self.viewer.layers.selection.active
+        remove_previews(self.viewer, image)
         several, deep = not model.package.manifest.binary, done.prediction.depth is not None
         found = outputs.outputs_for(self.viewer, image, model.name, classes=several, depth=deep)
         outputs.write_prediction(found, done.task.plane, done.prediction)

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QWidget
 
 from napari_metaseg.conditioning.methods import METHODS, MethodInfo
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CurvePoint, Notice, Progress
+from napari_metaseg.events import CurvePoint, Notice, Preview, Progress
 from napari_metaseg.packages.strategies import StrategyInfo
 from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.annotate import add_annotation
@@ -18,6 +19,7 @@ from napari_metaseg.plugin.learning import (
     Trained,
     annotated_planes,
     free_name,
+    load_ahead,
     make_request,
     train_on_cohort,
     train_on_planes,
@@ -35,6 +37,7 @@ from napari_metaseg.plugin.widgets.parts import (
     label,
     row,
 )
+from napari_metaseg.plugin.widgets.preview_choice import PreviewChoice
 from napari_metaseg.plugin.widgets.source_chooser import SourceChooser
 from napari_metaseg.plugin.widgets.training_options import RECOMMENDED, RECOMMENDED_STRATEGY
 from napari_metaseg.plugin.widgets.training_settings import AdvancedSettings
@@ -49,6 +52,7 @@ class TrainWidget(Panel):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._notices: list[str] = []
+        self._ready = False
         self.model_folder = preferences().model_folder
         self._build()
         self.source.changed.connect(self.refresh)
@@ -73,6 +77,7 @@ class TrainWidget(Panel):
         self.minutes.setDecimals(1)
         self.minutes.setSuffix(" min")
         self.minutes.setValue(preferences().minutes)
+        self.preview = PreviewChoice(self.viewer, self.focus)
         self.advanced = AdvancedSettings()
         self.train_button = ReasonButton("Train", primary=True)
         self.progress = ProgressRow("Stop, keep best")
@@ -88,11 +93,19 @@ class TrainWidget(Panel):
             ("It finds", self.finds),
             ("Call it", self.model_name),
             ("Train for", self.minutes),
+            ("Preview on", self.preview),
         ):
             self.body.addLayout(_named(title, editor))
         self.body.addWidget(Section("Advanced", self.advanced))
         self.body.addWidget(self.train_button)
         self.body.addStretch(1)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Get ready for the click once the widget is seen."""
+        super().showEvent(event)
+        if not self._ready:
+            self._ready = True
+            self.workspace.run(load_ahead)
 
     def annotate(self) -> None:
         """Add an annotation layer to the image in focus."""
@@ -108,6 +121,7 @@ class TrainWidget(Panel):
         reason = "Training is under way." if self.busy else self.source.problem()
         self.train_button.block(reason)
         self.source.setEnabled(not self.busy)
+        self.preview.setEnabled(not self.busy)
         self.advanced.setEnabled(not self.busy)
         self._show_method()
 
@@ -165,10 +179,10 @@ class TrainWidget(Panel):
         self._notices = []
         self.progress.begin("starting")
         self.say("Training …", "busy")
-        self.run_job(work)
+        self.run_job(partial(work, preview=self.preview.begin()))
         self.refresh()
 
-    def _work(self) -> Any:
+    def _work(self) -> partial[Any]:
         """The checked, frozen job: from here on no widget is read."""
         name = self.model_name.text().strip()
         if not name or name in (".", "..") or "/" in name or "\\" in name:
@@ -186,7 +200,7 @@ class TrainWidget(Panel):
             raise InputError(
                 "the labels are empty", way_out="Paint at least a few objects, then train"
             )
-        return lambda token: train_on_planes(request, planes, out, token)
+        return partial(train_on_planes, request, planes, out)
 
     def _class_names(self) -> tuple[str, ...]:
         names = (name.strip() for name in self.finds.text().split(","))
@@ -199,15 +213,23 @@ class TrainWidget(Panel):
         return path
 
     def on_event(self, event: object) -> None:
-        """Show progress, curve, device and notices."""
+        """Show progress, curve, preview, device and notices."""
         if isinstance(event, Progress):
             self._show_progress(event)
         elif isinstance(event, CurvePoint):
             self.curve.add(event)
+        elif isinstance(event, Preview):
+            self._show_preview(event)
         elif isinstance(event, DeviceFound):
             self.workspace.device = event.words
         elif isinstance(event, Notice):
             self._note(event)
+
+    def _show_preview(self, event: Preview) -> None:
+        score = self.curve.scored[-1].score if self.curve.scored else None
+        words = self.preview.show_mask(event, score)
+        if words:
+            self.say(words, "busy")
 
     def _note(self, notice: Notice) -> None:
         text = plain(notice.text)
@@ -237,6 +259,7 @@ class TrainWidget(Panel):
     def on_finished(self, outcome: str) -> None:
         """Make the widget usable again, ready for another model."""
         self.progress.end()
+        self.preview.end()
         if outcome == "stopped":
             self.say("Stopped before there was anything to keep.")
         if outcome == "done":
