@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_metaseg.events import Preview
 from napari_metaseg.plugin import known, layers, outputs
 from napari_metaseg.plugin.annotate import new_annotation_layer
 from napari_metaseg.plugin.workspace import workspace_of
@@ -62,6 +63,40 @@ def test_from_a_sample_to_a_scored_overlay(window, wait_for, own_settings):
     wait_for(lambda: score.scores is not None)
     assert score.table.texts()[0][3] == "3", "the three annotated planes were not scored"
     viewer.close()
+
+
+def test_a_mask_appears_and_improves_while_it_trains(window, wait_for, blobs):
+    viewer = window
+    blobs("learned", target=viewer)
+    image, truth = blobs("held out", target=viewer)
+    image.scale = truth.scale = (0.5, 0.5)
+    known_objects = truth.data > 0
+    viewer.layers.remove(truth)
+    viewer.layers.selection.active = image
+    train = dock(viewer, "Train")
+    for name, value in {"steps": 80, "width": 8, "depth": 2, "patch_px": 32}.items():
+        train.advanced.form.set_value(name, value)
+    scores: list[float] = []
+
+    def on_mask(event: object) -> None:
+        if isinstance(event, Preview):
+            shown = layers.labels_layers(viewer, "preview")[0]
+            scores.append(dice(known_objects, shown.data > 0))
+            assert "Mask after" in train.head.status.text
+
+    train.train()
+    train.job.event.connect(on_mask)
+    wait_for(lambda: not train.busy, 120)
+    shown = layers.labels_layers(viewer, "preview")[0]
+    np.testing.assert_allclose(shown.scale, image.scale)
+    assert shown.units == image.units
+    assert len(scores) > 2, train.head.status.text
+    assert scores[-1] > max(scores[0], 0.7)
+    viewer.close()
+
+
+def dice(truth: Any, mask: Any) -> float:
+    return float(2 * (truth & mask).sum() / (truth.sum() + mask.sum()))
 
 
 def test_a_widget_closed_while_it_works_stops_its_work(window, wait_for, blobs):
