@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,14 @@ from napari_metaseg.acquisition.cohort import LabelKind
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.acquisition.fields import CONDITION_FIELDS
 from napari_metaseg.errors import InputError
-from napari_metaseg.events import CancelToken, Event, Preview, Progress
+from napari_metaseg.events import CancelToken, Event, Progress
 from napari_metaseg.plugin import layers
-from napari_metaseg.plugin.previewing import preview_item
+from napari_metaseg.plugin.previewing import last_preview, preview_item
 from napari_metaseg.plugin.segmenting import DeviceFound, PlaneTask, leave_a_core, plane_task
 from napari_metaseg.plugin.workspace import LoadedModel
 
 if TYPE_CHECKING:
     from napari_metaseg.datasets.items import PlaneItem
-    from napari_metaseg.packages.package import ModelPackage
     from napari_metaseg.training.request import TrainingRequest
 
 
@@ -173,31 +171,9 @@ def _train(
     result = yield from train(request, items, out, token, preview=shown)
     package = load_package(result.package)
     if shown is not None:
-        yield _last_preview(package, shown, request.device)
+        yield last_preview(package, shown, request.device)
     model = LoadedModel(package.manifest.name, result.package, package)
     return Trained(model, result.best_score, result.finished)
-
-
-def _last_preview(package: ModelPackage, plane: PlaneItem, device: str) -> Preview:
-    """What the model that was kept makes of the plane."""
-    from napari_metaseg.prediction.predictor import Predictor
-
-    predictor = Predictor(package, device=device)
-    step = int(package.manifest.scores.get("step") or 0)
-    return Preview(step, predictor.probability(plane.image, plane.condition))
-
-
-def load_ahead(token: CancelToken) -> Generator[Event, None, None]:
-    """Import what a training needs, PyTorch above all: done before the click, it saves seconds."""
-    import torch
-
-    import napari_metaseg.training.job  # noqa: F401
-
-    # The first optimizer of a process imports as much again.
-    torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
-    # Half a million new objects make Python look through all soon, which stops the window: now.
-    gc.collect()
-    yield from ()
 
 
 def make_request(settings: dict[str, Any]) -> TrainingRequest:

@@ -11,12 +11,14 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
+from napari_metaseg.events import Preview
 from napari_metaseg.plugin import layers
 from napari_metaseg.plugin.layers import PlaneIndex
 from napari_metaseg.plugin.segmenting import PlaneTask, plane_task
 
 if TYPE_CHECKING:
     from napari_metaseg.datasets.items import PlaneItem
+    from napari_metaseg.packages.package import ModelPackage
 
 ROLE = "preview"
 MOST_PX = 1024
@@ -64,6 +66,15 @@ def preview_item(task: PlaneTask) -> PlaneItem:
 
     pixels = np.nan_to_num(task.read(), nan=0.0, posinf=0.0, neginf=0.0)
     return PlaneItem(task.name, pixels, task.condition, target=None)
+
+
+def last_preview(package: ModelPackage, plane: PlaneItem, device: str) -> Preview:
+    """What the model that was kept makes of the plane."""
+    from napari_metaseg.prediction.predictor import Predictor
+
+    predictor = Predictor(package, device=device)
+    step = int(package.manifest.scores.get("step") or 0)
+    return Preview(step, predictor.probability(plane.image, plane.condition))
 
 
 class PreviewLayer:

@@ -171,6 +171,15 @@ def test_training_leaves_a_model_in_use_its_curve_and_its_folder(train, trained,
     assert not train.busy
 
 
+def test_it_gets_ready_once_when_it_is_first_seen(train, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train.workspace, "run", seen.append)
+    for _ in range(2):
+        train.show()
+        train.hide()
+    assert len(seen) == 1
+
+
 def test_stop_keeps_the_best_so_far(train, three_images, viewer, wait_for):
     tiny(train, steps=100_000)
     train.train()

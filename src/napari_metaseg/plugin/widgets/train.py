@@ -14,12 +14,12 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CurvePoint, Notice, Preview, Progress
 from napari_metaseg.packages.strategies import StrategyInfo
 from napari_metaseg.plugin import known, layers
+from napari_metaseg.plugin.ahead import load_ahead
 from napari_metaseg.plugin.annotate import add_annotation
 from napari_metaseg.plugin.learning import (
     Trained,
     annotated_planes,
     free_name,
-    load_ahead,
     make_request,
     train_on_cohort,
     train_on_planes,
@@ -275,7 +275,7 @@ class TrainWidget(Panel):
 def _named(title: str, editor: QWidget) -> QHBoxLayout:
     """An editor with its title before it, aligned with its neighbours."""
     name = label(title)
-    name.setFixedWidth(64)
+    name.setFixedWidth(72)
     line = row(name, editor)
     line.setStretch(1, 1)
     return line
