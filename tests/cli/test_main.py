@@ -77,7 +77,8 @@ def test_a_stopped_training_goes_on_with_resume(small_cohort, tmp_path, capsys):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     assert (model / "package.json").exists()
-    done = json.loads((tmp_path / "model.run" / "checkpoint" / "position.json").read_text())["step"]
+    (position,) = tmp_path.glob("model.run/checkpoints/*/position.json")
+    done = json.loads(position.read_text())["step"]
     assert 0 < done < 4000
     code, out, _ = metaseg(
         capsys,

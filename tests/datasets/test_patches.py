@@ -303,8 +303,3 @@ def test_a_crop_has_the_values_of_the_whole_normalised_plane(make_item):
     windows = np.lib.stride_tricks.sliding_window_view(whole, (16, 16)).reshape(-1, 16, 16)
     for image in sampler([item], patch_px=16, augmentation=still).batch(0).images:
         assert (windows == image[0]).all(axis=(1, 2)).any()
-
-
-def test_only_masks_are_learned_where_nothing_else_is_known(make_item):
-    with pytest.raises(InputError, match="objects mask"):
-        sampler([make_item()], objects="boundary").batch(0)

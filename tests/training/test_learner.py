@@ -122,7 +122,7 @@ def test_a_learner_that_starts_from_a_checkpoint_is_the_one_that_made_it(
     for learner in (one, other):
         learn(learner, batch(seed=3), batch(seed=4))
     for mine, theirs in zip(
-        one.evaluated.state_dict().values(), other.evaluated.state_dict().values(), strict=True
+        one.evaluated().state_dict().values(), other.evaluated().state_dict().values(), strict=True
     ):
         assert torch.equal(mine, theirs)
 
@@ -154,9 +154,9 @@ def test_an_average_lags_behind_and_is_what_is_kept(make):
     learner = make(ema=0.9)
     start = weights(learner).clone()
     learn(learner, *(batch(seed=i) for i in range(5)))
-    averaged = torch.cat([p.detach().flatten() for p in learner.evaluated.parameters()])
+    averaged = torch.cat([p.detach().flatten() for p in learner.evaluated().parameters()])
     last = weights(learner)
-    assert learner.evaluated is not learner.network
+    assert learner.evaluated() is not learner.network
     assert 0 < (averaged - start).norm() < (last - start).norm()
 
 
@@ -169,14 +169,14 @@ def test_where_norms_are_synchronised_a_plain_network_is_scored_and_kept(make, m
     kinds = {type(module).__name__ for module in synchronised.network.modules()}
     assert "SyncBatchNorm" in kinds
     assert "BatchNorm2d" not in kinds
-    kept = synchronised.evaluated
+    kept = synchronised.evaluated()
     assert {type(m).__name__ for m in kept.modules()} >= {"BatchNorm2d"}
-    for name, value in plain.evaluated.state_dict().items():
+    for name, value in plain.evaluated().state_dict().items():
         assert torch.equal(kept.state_dict()[name], value)
     with torch.no_grad():
         next(synchronised.network.parameters()).add_(1)
     assert not torch.equal(
-        next(synchronised.evaluated.parameters()), next(plain.network.parameters())
+        next(synchronised.evaluated().parameters()), next(plain.network.parameters())
     )
 
 

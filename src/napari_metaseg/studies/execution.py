@@ -77,7 +77,7 @@ def _reported(
     What trainings say is said once.
     """
     for event in events:
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and event.message.startswith("training"):
             yield clock.at(index, (1 - _TEST_SHARE) * event.done / max(event.total, 1), title)
         elif isinstance(event, Notice) and event.text not in clock.said:
             clock.said.add(event.text)

@@ -28,13 +28,23 @@ class Frozen:
         for module in frozen:
             module.requires_grad_(False)
         places = [network] if NORMS in names else frozen
-        self._norms = [m for part in places for m in part.modules() if isinstance(m, _BatchNorm)]
+        still = {id(module) for part in places for module in part.modules()}
+        self._norms = {
+            name: module
+            for name, module in network.named_modules()
+            if isinstance(module, _BatchNorm) and id(module) in still
+        }
         self._network = network
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """The names of the batch norms that keep their statistics."""
+        return tuple(self._norms)
 
     def train(self) -> None:
         """Put the network in training mode, but for what is frozen."""
         self._network.train()
-        for norm in self._norms:
+        for norm in self._norms.values():
             norm.eval()
 
 

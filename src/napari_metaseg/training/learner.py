@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -18,9 +19,12 @@ from napari_metaseg.training.losses import SegmentationLoss
 from napari_metaseg.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer
 from napari_metaseg.training.processes import Processes
 from napari_metaseg.training.request import TrainingRequest
+from napari_metaseg.training.settling import settle_norms
 
 _GPU_CHECKS_EVERY = 20
 """Steps between looks at a GPU's losses: each look waits until the GPU has caught up."""
+RECENT = 8
+"""Batches that the statistics of a kept network are of: about as many as a running mean counts."""
 
 
 class Diverged(MetasegError):
@@ -52,12 +56,12 @@ class Learner:
         self.network = build_network(config, request.seed)
         if start is not None:
             self.network.load_state_dict(dict(start.network))
-        # Channels last: about 1.4 times as fast on CPUs, see docs/results.md.
-        self._plain = build_network(config, request.seed) if processes.synchronises_norms else None
-        if self._plain is not None:
+        if processes.synchronises_norms:
             # Parameters stay the same ones, under the same names.
             nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
-        for network in (self.network, *([self._plain] if self._plain else [])):
+        self._evaluated = build_network(config, request.seed)
+        # Channels last: about 1.4 times as fast on CPUs, see docs/results.md.
+        for network in (self.network, self._evaluated):
             network.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._frozen = Frozen(self.network, request.frozen)
         self._average = WeightAverage(self.network, request.ema) if request.ema else None
@@ -68,6 +72,7 @@ class Learner:
         self.at_once = 0
         self.losses: list[Tensor] = []
         self._unchecked: list[tuple[int, Tensor]] = []
+        self._recent: deque[TensorBatch] = deque(maxlen=RECENT)
         if start is not None:
             self._restore(start)
 
@@ -88,6 +93,7 @@ class Learner:
             self.check()
         self._optimizer.step()
         self.losses.append(losses.sum())
+        self._recent.append(batch)
         if self._average is not None:
             self._average.update(self.network)
 
@@ -100,14 +106,22 @@ class Learner:
             if patches:
                 raise Diverged(step, patches)
 
-    @property
-    def evaluated(self) -> ConditionedUNet:
-        """The network to score and to keep, in eval mode: the average where there is one."""
+    def recall(self, batch: TensorBatch) -> None:
+        """Take in a batch that was learned from before a run was resumed."""
+        self._recent.append(batch.to(self.processes.device))
+
+    def evaluated(self, batches: int = RECENT) -> ConditionedUNet:
+        """The network to score and to keep, in eval mode, until the next step or call.
+
+        The average of the weights where there is one, with the batch norm statistics of the last
+        `batches` that were learned from (see `settle_norms`).
+        """
         network = self.network if self._average is None else self._average.network
-        if self._plain is not None:
-            self._plain.load_state_dict(network.state_dict())
-            network = self._plain
-        return network.eval()
+        self._evaluated.load_state_dict(network.state_dict())
+        recent = list(self._recent)[-batches:]
+        with self.processes.fabric.autocast():
+            settle_norms(self._evaluated, recent, self._frozen.norms)
+        return self._evaluated
 
     @property
     def sound(self) -> bool:

@@ -26,7 +26,7 @@ from napari_metaseg.training.checkpoint import (
     copy_state,
     save_checkpoint,
 )
-from napari_metaseg.training.learner import Diverged, Learner
+from napari_metaseg.training.learner import RECENT, Diverged, Learner
 from napari_metaseg.training.losses import SegmentationLoss
 from napari_metaseg.training.phases import Phase
 from napari_metaseg.training.plan import TrainingPlan
@@ -39,6 +39,8 @@ from napari_metaseg.training.validation import ValidationScore, by_domain, plane
 
 _CURVE_POINTS = 60
 _CHECKPOINT_EVERY_S = 30.0
+_QUICK = 2
+"""Batches for the statistics of a preview, which has to be there soon."""
 
 
 class Trainer:
@@ -80,6 +82,8 @@ class Trainer:
         yield from self.position.curve
         made = cast(Generator[TensorBatch, None, None], self._batches())
         with core_for_patches(), closing(made) as batches:
+            for _ in range(self._again):
+                self.learner.recall(next(batches))
             while self.progress < 1 and not self._stopped(token):
                 rate = learning_rate(request.learning_rate, self.progress, request.schedule)
                 try:
@@ -93,7 +97,7 @@ class Trainer:
                 before = self.progress
                 self._advance(time.monotonic() - started)
                 if previews.due(self.position.step):
-                    yield previews.make(self._predictor(), self.position.step)
+                    yield previews.make(self._predictor(_QUICK), self.position.step)
                 validated = self._passed(before, epochs(request))
                 if validated or self._passed(before, _CURVE_POINTS):
                     yield self._curve_point(validated, token)
@@ -123,11 +127,16 @@ class Trainer:
             # That sampler hides records itself, for their scale must go with them.
             dropout=Dropout(request.metadata_dropout, 0 if hides else request.record_dropout),
             seed=request.seed,
-            start=self.position.step,
+            start=self.position.step - self._again,
             device=self.processes.device,
             part=self.processes.part,
             loaders=request.loaders,
         )
+
+    @property
+    def _again(self) -> int:
+        """How many batches a run that goes on sees again, as one that never stopped still knows."""
+        return min(self.position.step, RECENT)
 
     def _stopped(self, token: CancelToken) -> bool:
         """Whether any process was asked to stop."""
@@ -161,8 +170,9 @@ class Trainer:
         items, at = self.phase.validation, self.position
         # One process that stops alone would leave the others waiting for its scores.
         token = token if self.processes.count == 1 else CancelToken()
+        predictor = self._predictor()
         try:
-            mine = plane_scores(self._predictor(), items[self.processes.part], token)
+            mine = plane_scores(predictor, items[self.processes.part], token)
         except Cancelled:
             return None
         told = self.processes.spread([-1.0 if one is None else one for one in mine])
@@ -172,7 +182,7 @@ class Trainer:
         macro, best = score.macro, at.best_score
         better = macro is None or best is None or macro > best
         if better or macro == best:
-            self.best = copy_state(self.learner.evaluated)
+            self.best = copy_state(predictor.package.network)
             at = replace(at, best_score=macro, best_step=at.step, best_domains=score.domains)
         stale = 0 if better else at.stale + 1
         patience = self.phase.request.patience
@@ -186,8 +196,8 @@ class Trainer:
             text = f"Ended early: no better Dice in {self.position.stale} validations."
             yield Notice(text, concerns=False)
 
-    def _predictor(self) -> Predictor:
-        package = ModelPackage(self.manifest, {"main": self.learner.evaluated})
+    def _predictor(self, batches: int = RECENT) -> Predictor:
+        package = ModelPackage(self.manifest, {"main": self.learner.evaluated(batches)})
         return Predictor(package, device=self.processes.device.type, precision="fp32")
 
     def _astray(self, error: Diverged) -> InputError:
@@ -234,6 +244,6 @@ class Trainer:
     def best_network(self) -> ConditionedUNet:
         """The network to keep, on the CPU in eval mode."""
         network = build_network(self.plan.network, self.phase.request.seed)
-        at, last = self.position, self.learner.evaluated
-        network.load_state_dict(self.best if at.best_step else copy_state(last))
+        scored = self.position.best_step > 0
+        network.load_state_dict(self.best if scored else copy_state(self.learner.evaluated()))
         return network.eval()
