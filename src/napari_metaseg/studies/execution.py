@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from napari_metaseg.datasets.survey import SURVEYING
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
 from napari_metaseg.studies.runs import Run, perform
@@ -78,6 +79,8 @@ def _reported(
     """
     for event in events:
         if isinstance(event, Progress):
+            if event.message == SURVEYING:
+                continue  # its units are no steps
             yield clock.at(index, (1 - _TEST_SHARE) * event.done / max(event.total, 1), title)
         elif isinstance(event, Notice) and event.text not in clock.said:
             clock.said.add(event.text)
