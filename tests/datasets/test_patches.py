@@ -303,3 +303,15 @@ def test_a_crop_has_the_values_of_the_whole_normalised_plane(make_item):
     windows = np.lib.stride_tricks.sliding_window_view(whole, (16, 16)).reshape(-1, 16, 16)
     for image in sampler([item], patch_px=16, augmentation=still).batch(0).images:
         assert (windows == image[0]).all(axis=(1, 2)).any()
+
+
+def test_what_is_learned_is_asked_once_a_plane_for_the_objects_wanted(make_item, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "napari_metaseg.datasets.planes.training_classes",
+        lambda target, objects: asked.append(objects) or (3 * target.classes).astype(np.int16),
+    )
+    sampled = sampler([make_item()], objects="boundary")
+    batches = [sampled.batch(step) for step in range(3)]
+    assert asked == ["boundary"]
+    assert set(np.unique([batch.classes for batch in batches])) == {0, 3}

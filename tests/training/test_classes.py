@@ -55,3 +55,9 @@ def test_weights_by_hand_are_brought_to_a_mean_of_1(items):
 def test_weights_that_fit_no_classes_are_refused(items, weights):
     with pytest.raises(InputError, match="class_weights must be 3 numbers"):
         plan(items, weights)
+
+
+def test_weights_are_refused_where_rims_or_depths_are_learned(small_items):
+    request = TrainingRequest(objects="boundary", class_weights="balanced", validation_fraction=0)
+    with pytest.raises(InputError, match="classes of the labels"):
+        make_plan(request, small_items)

@@ -202,3 +202,25 @@ def test_an_unscaled_patch_has_the_recorded_pixels_and_no_metadata(small_items):
     windows = np.lib.stride_tricks.sliding_window_view(whole, (16, 16)).reshape(-1, 16, 16)
     for classes in batch.classes:
         assert (windows == classes).all(axis=(1, 2)).any()
+
+
+def test_a_part_of_a_batch_at_the_canonical_scale_is_that_part_of_the_whole(small_items):
+    items = described(small_items)
+    whole = resolution_sampler(items, 0.3, batch_size=24).batch(2)
+    parts = resolution_sampler(items, 0.3, batch_size=24)
+    for part in (slice(0, 7), slice(7, None)):
+        found = parts.batch(2, part)
+        assert np.array_equal(found.images, whole.images[part])
+        assert np.array_equal(found.classes, whole.classes[part])
+        assert found.conditions == whole.conditions[part]
+        assert found.names == whole.names[part]
+
+
+def test_both_grids_of_the_canonical_scale_share_one_bound(small_items):
+    """Resized and recorded planes are kept side by side."""
+    sampler = resolution_sampler(described(small_items), 0.3)
+    sampler.cache_bytes = 100_000
+    for step in range(3):
+        sampler.batch(step)
+    assert sampler.cache_bytes == 100_000
+    assert 0 < sum(store.cache.held for store in sampler._stores) <= 100_000

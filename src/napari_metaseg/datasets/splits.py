@@ -37,7 +37,8 @@ def draw_validation(
 
     Of every domain about `fraction` of its groups, at least one, and at least one of them stays in
     training: a domain of a single group trains. The rarest domains are drawn from first, and what
-    they draw counts for every domain that it holds. With one domain this is `split_groups`. The
+    they draw counts for every domain that it holds. With one domain this is `split_groups`, and
+    also where no group can be spared so: without validation nothing tells the best network. The
     draw depends on the groups, their domains and the seed alone.
     """
     members: dict[Hashable, list[str]] = {}
@@ -56,7 +57,7 @@ def draw_validation(
                 wanted -= 1
                 for domain in domains[group]:
                     left[domain] -= 1
-    return frozenset(drawn)
+    return frozenset(drawn) or split_groups(list(domains), seed, fraction)
 
 
 def _drawn_order(groups: Collection[str], seed: int) -> list[str]:

@@ -17,6 +17,8 @@ from napari_metaseg.datasets.plane_survey import PlaneSurvey, survey_plane
 from napari_metaseg.datasets.splits import TRAIN, VALIDATION
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
 
+SURVEYING = "reading images"
+"""What the survey's progress says, whose units are planes."""
 _USED = ("", TRAIN, VALIDATION)
 """Splits whose planes may train or validate; an empty one is drawn later."""
 
@@ -43,7 +45,7 @@ def survey_items(
     for done, item in enumerate(items):
         token.raise_if_cancelled()
         left = (time.monotonic() - start) / done * (len(items) - done) if done else None
-        yield Progress(done, len(items), "reading images", left)
+        yield Progress(done, len(items), SURVEYING, left)
         try:
             kept.append(item if item.split not in _USED else _surveyed(item, noise, known))
         except UnreadablePlane as error:

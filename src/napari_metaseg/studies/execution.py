@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from napari_metaseg.datasets.survey import SURVEYING
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
 from napari_metaseg.studies.runs import Run, perform
@@ -77,7 +78,9 @@ def _reported(
     What trainings say is said once.
     """
     for event in events:
-        if isinstance(event, Progress) and event.message.startswith("training"):
+        if isinstance(event, Progress):
+            if event.message == SURVEYING:
+                continue  # its units are no steps
             yield clock.at(index, (1 - _TEST_SHARE) * event.done / max(event.total, 1), title)
         elif isinstance(event, Notice) and event.text not in clock.said:
             clock.said.add(event.text)

@@ -42,11 +42,17 @@ def class_weights(
 
     "balanced" is the inverse of the share of the annotated pixels; a class of which there are none
     weighs as much as the rarest. Raises `InputError` for weights of another number, below 0, or
-    all 0.
+    all 0, and where the classes that are learned are not those of the labels.
     """
     asked = request.class_weights
     if asked == "none":
         return None
+    if request.objects != "mask":
+        raise InputError(
+            "class_weights weigh the classes of the labels",
+            got=f"{request.objects} to be learned of objects, which makes classes of its own",
+            way_out="Leave the weights out, or learn masks",
+        )
     if asked == "balanced":
         counts = np.array(class_pixels(train, classes), np.float64)
         counts[counts == 0] = counts[counts > 0].min(initial=np.inf)

@@ -123,6 +123,7 @@ class TrainWidget(Panel):
         self.source.setEnabled(not self.busy)
         self.preview.setEnabled(not self.busy)
         self.advanced.setEnabled(not self.busy)
+        self.advanced.show_labels(self.source.label_kind)
         self._show_method()
 
     def _show_method(self) -> None:
