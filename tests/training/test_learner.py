@@ -119,6 +119,8 @@ def test_a_learner_that_starts_from_a_checkpoint_is_the_one_that_made_it(
     one = make(config, **settings)
     learn(one, batch(seed=1), batch(seed=2))
     other = make(config, one.checkpoint(Position(), {}), **settings)
+    for seed in (1, 2):
+        other.recall(batch(seed=seed))
     for learner in (one, other):
         learn(learner, batch(seed=3), batch(seed=4))
     for mine, theirs in zip(

@@ -123,7 +123,8 @@ class TrainWidget(Panel):
         self.source.setEnabled(not self.busy)
         self.preview.setEnabled(not self.busy)
         self.advanced.setEnabled(not self.busy)
-        self.advanced.show_labels(self.source.label_kind)
+        kind = "instances" if self.source.uses_cohort else self.source.label_kind
+        self.advanced.show_labels(kind)
         self._show_method()
 
     def _show_method(self) -> None:
