@@ -64,9 +64,11 @@ def test_a_step_hides_the_same_again_and_another_step_others():
     assert not np.array_equal(present(settings, step=3), present(settings, step=4))
 
 
-@pytest.mark.parametrize(("threads", "within"), [(4, 3), (3, 3), (1, 1)])
-def test_one_core_of_four_is_left_to_the_patches(threads, within, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+@pytest.mark.parametrize(
+    ("cores", "threads", "within"), [(8, 8, 7), (8, 6, 6), (4, 4, 4), (2, 2, 2), (1, 1, 1)]
+)
+def test_one_core_of_many_is_left_to_the_patches(cores, threads, within, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)

@@ -69,7 +69,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     """Train; with Ctrl-C the best network so far is kept."""
-    from napari_metaseg.training.fields import check_fields
     from napari_metaseg.training.job import train
 
     request = _request(arguments)
@@ -78,7 +77,6 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
         return run_in_processes(arguments.command_line, request.devices)
     quiet = not is_first()
     items = follow(_items(arguments.cohort, request, token), quiet=quiet, brief=True)
-    check_fields(request, items)
     replay: tuple[PlaneItem, ...] = ()
     if arguments.replay is not None:
         replay = follow(_items(arguments.replay, request, token), quiet=quiet, brief=True)

@@ -21,6 +21,8 @@ from napari_metaseg.training.make_batch import BatchMaker, Dropout, MadeBatch, e
 
 __all__ = ["Dropout", "TensorBatch", "core_for_patches", "encode_conditions", "iterate_batches"]
 
+_MANY_CORES = 8
+
 
 @dataclass(frozen=True)
 class TensorBatch:
@@ -59,12 +61,13 @@ class TensorBatch:
 
 @contextmanager
 def core_for_patches() -> Iterator[None]:
-    """Within, torch leaves one core to the thread that makes patches, where it would take all.
+    """Within, torch leaves one core of many to the thread that makes patches.
 
-    Torch's threads wait for each other at every layer, so one that shares its core holds up all.
+    Torch's threads wait for each other at every layer, so one that shares its core holds up all. To
+    make patches takes less than a tenth of a step: of a few cores none can be spared for it.
     """
     threads = torch.get_num_threads()
-    if threads > 1 and threads >= (os.cpu_count() or 1):
+    if threads >= _MANY_CORES and threads >= (os.cpu_count() or 1):
         torch.set_num_threads(threads - 1)
     try:
         yield

@@ -14,6 +14,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, CurvePoint, Event
 from napari_metaseg.packages.package import ModelPackage, Sample, save_package
 from napari_metaseg.packages.stored import is_package
+from napari_metaseg.training.fields import check_fields
 from napari_metaseg.training.plan import make_plan
 from napari_metaseg.training.processes import Processes, start_processes
 from napari_metaseg.training.request import TrainingRequest
@@ -66,6 +67,7 @@ def train(
         raise InputError(
             f"{out} exists and is not a model package", way_out="Choose another name for --out"
         )
+    check_fields(request, items)
     run = resume or out.with_name(out.name + ".run")
     processes = start_processes(request)
     with processes.noticing_loss():

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from napari_metaseg.acquisition.condition import domain_label
 from napari_metaseg.datasets.items import PlaneItem
+from napari_metaseg.datasets.left_out import UnreadablePlane, read_plane
 from napari_metaseg.evaluation.overlap import dice
 from napari_metaseg.events import CancelToken
 from napari_metaseg.prediction.instances import classes_from_probability
@@ -31,7 +34,10 @@ def validate(
 def plane_scores(
     predictor: Predictor, items: Sequence[PlaneItem], token: CancelToken
 ) -> list[float | None]:
-    """The Dice of every plane; None where it is undefined. Raises `Cancelled` on the token."""
+    """The Dice of every plane; None where it is undefined or the plane cannot be read any more.
+
+    Raises `Cancelled` on the token.
+    """
     return [_plane_score(predictor, item, token) for item in items]
 
 
@@ -49,11 +55,16 @@ def by_domain(
 
 
 def _plane_score(predictor: Predictor, item: PlaneItem, token: CancelToken) -> float | None:
-    target = item.target
-    if target is None:
+    try:
+        pixels = read_plane(item)
+    except UnreadablePlane:
+        # It was sound when training began; what is left still compares one network with another.
         return None
-    probability = predictor.probability(item.image, item.condition, token=token)
-    return dice(target.classes, classes_from_probability(probability), target.valid)
+    if pixels.target is None:
+        return None
+    image = pixels.image.astype(np.float32, copy=False)
+    probability = predictor.probability(image, item.condition, token=token)
+    return dice(pixels.target.classes, classes_from_probability(probability), pixels.target.valid)
 
 
 def _label(item: PlaneItem, by: Sequence[str]) -> str:
