@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.datasets.patches import PatchBatch
-from napari_metaseg.training.batches import Dropout, core_for_patches, encode_conditions
+from napari_metaseg.training.batches import Dropout, encode_conditions, shared_cores
 
 CONDITION = {"magnification": 20.0, "exposure_ms": 40.0, "modality": "DIC"}
 SCHEMA = MetadataSchema.fit([CONDITION], list(CONDITION))
@@ -72,8 +73,18 @@ def test_one_core_of_many_is_left_to_the_patches(cores, threads, within, monkeyp
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        with core_for_patches():
+        with shared_cores():
             assert torch.get_num_threads() == within
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+def test_numpy_computes_in_one_thread_beside_the_network():
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    before = threads()
+    with shared_cores():
+        assert threads() == {1}
+    assert threads() == before

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 DEMO_DOMAIN = ("modality", "magnification")
 DEMO_MINUTES = 2.0
 DEMO_SETTINGS: Mapping[str, float] = {
-    "width": 12,
     "patch_px": 96,
     # Two minutes are too short to learn a wide range of scales, and to do without metadata.
     "max_zoom": 1.4,

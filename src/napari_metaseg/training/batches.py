@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from napari_metaseg.conditioning.schema import MetadataSchema
@@ -19,7 +20,7 @@ from napari_metaseg.training.device_steps import DeviceSteps
 from napari_metaseg.training.loaders import made_by_processes
 from napari_metaseg.training.make_batch import BatchMaker, Dropout, MadeBatch, encode_conditions
 
-__all__ = ["Dropout", "TensorBatch", "core_for_patches", "encode_conditions", "iterate_batches"]
+__all__ = ["Dropout", "TensorBatch", "encode_conditions", "iterate_batches", "shared_cores"]
 
 _MANY_CORES = 8
 
@@ -60,17 +61,21 @@ class TensorBatch:
 
 
 @contextmanager
-def core_for_patches() -> Iterator[None]:
-    """Within, torch leaves one core of many to the thread that makes patches.
+def shared_cores() -> Iterator[None]:
+    """Within, the thread that makes patches takes little from the network's.
 
-    Torch's threads wait for each other at every layer, so one that shares its core holds up all. To
-    make patches takes less than a tenth of a step: of a few cores none can be spared for it.
+    Threads that wait do so by spinning, here and there: those of numpy's matrix products would hold
+    up the network long after they have nothing to do (steps of three times the length, measured),
+    so there is one of them. Torch's own wait for each other at every layer, so that one which
+    shares its core holds up all: of many cores one is left to the patches. Of a few none can be
+    spared: to make patches takes less than a tenth of a step.
     """
     threads = torch.get_num_threads()
     if threads >= _MANY_CORES and threads >= (os.cpu_count() or 1):
         torch.set_num_threads(threads - 1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(threads)
 

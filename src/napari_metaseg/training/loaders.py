@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from napari_metaseg.errors import InputError
@@ -88,7 +89,7 @@ def _loader(maker: BatchMaker, start: int, loaders: int) -> DataLoader[_Sent]:
         num_workers=loaders,
         prefetch_factor=_AHEAD,
         collate_fn=_as_it_is,
-        worker_init_fn=_share_cache,
+        worker_init_fn=_share,
         # Without its own it would draw from the generator that the network draws from.
         generator=torch.Generator(),
         multiprocessing_context="forkserver" if "forkserver" in methods else "spawn",
@@ -108,7 +109,9 @@ def _next(batches: Iterator[Any]) -> _Sent:
         ) from error
 
 
-def _share_cache(_number: int) -> None:
+def _share(_number: int) -> None:
+    """Let each process have its part of the cache, and one thread for numpy, as torch does."""
+    threadpool_limits(1, user_api="blas")
     info = get_worker_info()
     assert info is not None
     assert isinstance(info.dataset, _Steps)

@@ -18,7 +18,7 @@ from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.score import default_domain
-from napari_metaseg.training.batches import Dropout, TensorBatch, core_for_patches, iterate_batches
+from napari_metaseg.training.batches import Dropout, TensorBatch, iterate_batches, shared_cores
 from napari_metaseg.training.checkpoint import (
     Checkpoint,
     Position,
@@ -81,7 +81,7 @@ class Trainer:
         clear_leftovers(self.run_folder)
         yield from self.position.curve
         made = cast(Generator[TensorBatch, None, None], self._batches())
-        with core_for_patches(), closing(made) as batches:
+        with shared_cores(), closing(made) as batches:
             for _ in range(self._again):
                 self.learner.recall(next(batches))
             while self.progress < 1 and not self._stopped(token):
