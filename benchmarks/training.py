@@ -62,7 +62,7 @@ def train_vs_plain(effort: Effort) -> Benchmark:
             for name, precision in (("fp32", "fp32"), ("ours", "auto")):
                 own = changed(plan, precision=precision)
                 sides[name] = partial(_our_loop, own, Path(folder) / name, steps)
-            # What a user writes would do no matrix products to make patches: no side pays for theirs.
+            # Users make patches without matrix products: no side waits for the threads of ours.
             with threadpool_limits(1, user_api="blas"):
                 times = alternate(sides, repeats=repeats(effort, 5))
         bench.cases.append(_gains(times, method, steps * plan.request.batch_size))

@@ -37,22 +37,15 @@ class LowRankFusionConv2d(SteerableConv2d):
     def forward(self, x: Tensor, m: Tensor) -> Tensor:  # type: ignore[override]
         """As the base, each sample with its own filters.
 
-        conv(x; W + Σ z_r a_r ⊗ b_r) = conv(x; W) + Σ z_r a_r conv(x; b_r): a convolution to `rank`
-        further channels serves the whole batch, so no filters are built per sample. It is done
-        with the base's, in one pass over x, and the sum by one matrix product per sample.
+        conv(x; W + Σ z_r a_r ⊗ b_r) = conv(x; W) + Σ z_r a_r conv(x; b_r): one further convolution
+        to `rank` channels serves the whole batch, so no filters are built per sample.
         """
         z, bias = self.generator(m).split(self.sizes, dim=1)
-        if not self.spec.weights:
-            y = F.conv2d(x, self.weight, self.bias, padding=1)
-            return y + bias[:, :, None, None]
-        both = F.conv2d(x, torch.cat([self.weight, self.basis]), padding=1)
-        pixels = both.permute(0, 2, 3, 1).flatten(1, 2)
-        y, directions = torch.split(pixels, [self.out_channels, len(self.basis)], dim=2)
-        spread = (z[:, :, None] * self.spread.T).to(y.dtype)
-        mixed = torch.baddbmm(y, directions, spread).transpose(1, 2)
-        shift = self.plain_bias() + bias if self.spec.bias else self.plain_bias()
-        mixed = mixed + shift.to(y.dtype).view(-1, self.out_channels, 1)
-        return mixed.reshape(-1, self.out_channels, *x.shape[2:])
+        y = F.conv2d(x, self.weight, self.bias, padding=1)
+        if self.spec.weights:
+            mixed = F.conv2d(x, self.basis, padding=1) * z[:, :, None, None]
+            y = y + F.conv2d(mixed, self.spread[:, :, None, None])
+        return y + bias[:, :, None, None] if self.spec.bias else y
 
     def folded(self, m: Tensor, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The filters and bias for one metadata row (M,)."""
