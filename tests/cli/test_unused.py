@@ -1,12 +1,22 @@
 """An option without a say is refused in one line; whatever has one is taken."""
 
+import argparse
 from typing import get_args
 
 import pytest
 
-from napari_metaseg.cli.training_options import DEFAULTS, SAMPLINGS
+from napari_metaseg.cli.training_options import (
+    DEFAULTS,
+    LOSSES,
+    OPTIMIZERS,
+    PRECISIONS,
+    SAMPLINGS,
+    SCHEDULES,
+    add_training_options,
+)
 from napari_metaseg.cli.unused import check_unused
 from napari_metaseg.errors import InputError
+from napari_metaseg.training import request
 
 
 def check(**given):
@@ -69,7 +79,47 @@ def test_a_run_that_is_resumed_counts_with_its_own_settings():
         check_unused({"sites": ("inner",)}, {**DEFAULTS, "method": "joint"})
 
 
-def test_the_ways_to_sample_are_those_of_a_request():
-    from napari_metaseg.training.request import Sampling
+@pytest.mark.parametrize(
+    ("offered", "known"),
+    [
+        (SAMPLINGS, request.Sampling),
+        (LOSSES, request.LossName),
+        (OPTIMIZERS, request.OptimizerName),
+        (SCHEDULES, request.ScheduleName),
+        (PRECISIONS, request.PrecisionName),
+    ],
+)
+def test_the_choices_are_those_of_a_request(offered, known):
+    assert set(offered) == set(get_args(known))
 
-    assert set(SAMPLINGS) == set(get_args(Sampling))
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("balanced", "balanced"), ("1,2.5", (1.0, 2.5)), ("none", "none")]
+)
+def test_class_weights_are_a_word_or_numbers(text, found):
+    parser = argparse.ArgumentParser()
+    add_training_options(parser)
+    assert parser.parse_args(["--class-weights", text]).class_weights == found
+
+
+@pytest.mark.parametrize("text", ["heavy", "1;2", ","])
+def test_other_class_weights_are_refused(text, capsys):
+    parser = argparse.ArgumentParser()
+    add_training_options(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--class-weights", text])
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"class_weights": "balanced", "loss": "dice"}, "a cross-entropy"),
+        ({"class_weights": (1.0, -1.0)}, "0 or more"),
+        ({"frozen": ("enc1",)}, "learned before"),
+        ({"frozen": ("enc9",), "init_from": "m"}, "Unknown site"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings, told):
+    with pytest.raises(InputError, match=told):
+        request.TrainingRequest(**settings)

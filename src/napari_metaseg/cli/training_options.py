@@ -242,7 +242,13 @@ def _add_other(group: argparse._ArgumentGroup) -> None:
 
 
 def _class_weights(text: str) -> str | tuple[float, ...]:
-    return text if text in ("none", "balanced") else tuple(float(part) for part in words(text))
+    if text in ("none", "balanced"):
+        return text
+    try:
+        return tuple(float(part) for part in words(text))
+    except ValueError:
+        text = f"{text!r} is neither balanced nor numbers with commas between. Give such as 1,2,5"
+        raise argparse.ArgumentTypeError(text) from None
 
 
 def choices_explained() -> str:

@@ -133,6 +133,14 @@ class TrainingRequest(BaseModel):
             )
         self._check_canonical()
         self._check_frozen()
+        if self.class_weights != "none" and self.loss == "dice":
+            raise InputError(
+                "class weights are for losses with a cross-entropy",
+                got="loss dice",
+                way_out="Choose bce+dice, or leave them out",
+            )
+        if isinstance(self.class_weights, tuple) and min(self.class_weights, default=-1) < 0:
+            raise InputError("class weights must be 0 or more", got=list(self.class_weights))
         return self
 
     def _check_frozen(self) -> None:
