@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -81,32 +81,35 @@ class Trainer:
         clear_leftovers(self.run_folder)
         yield from self.position.curve
         made = cast(Generator[TensorBatch, None, None], self._batches())
-        with shared_cores(), closing(made) as batches:
+        with shared_cores(), closing(made) as batches, self._noting_failure():
             for _ in range(self._again):
                 self.learner.recall(next(batches))
             while self.progress < 1 and not self._stopped(token):
-                rate = learning_rate(request.learning_rate, self.progress, request.schedule)
-                try:
-                    yield from map(
-                        Notice,
-                        self.learner.learn(next(batches), rate, self.position.step),
-                    )
-                except Diverged as error:
-                    self.failure = self._astray(error)
-                    break
-                before = self.progress
+                before, step = self.progress, self.position.step
+                rate = learning_rate(request.learning_rate, before, request.schedule)
+                yield from map(Notice, self.learner.learn(next(batches), rate, step))
                 self._advance(time.monotonic() - started)
                 if previews.due(self.position.step):
                     yield previews.make(self._predictor(_QUICK), self.position.step)
                 validated = self._passed(before, epochs(request))
                 if validated or self._passed(before, _CURVE_POINTS):
+                    self.learner.check()
                     yield self._curve_point(validated, token)
                     yield from self._told()
                 if time.monotonic() - saved > _CHECKPOINT_EVERY_S:
                     yield from self.save()
                     saved = time.monotonic()
                 yield self._report()
+            self.learner.check()
         yield from self.save()
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Within, a loss that is no number ends the phase; it becomes its `failure`."""
+        try:
+            yield
+        except Diverged as error:
+            self.failure = self._astray(error)
 
     @property
     def progress(self) -> float:
