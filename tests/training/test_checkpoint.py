@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 
 import pytest
 import torch
@@ -76,6 +77,23 @@ def test_a_full_disk_leaves_the_one_before(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "save_file", full)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(tmp_path, checkpoint(2))
+    assert load_checkpoint(tmp_path).position.step == 1
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000001"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_disk_that_takes_no_more_leaves_the_one_before(tmp_path):
+    """A real limit: the operating system refuses the bytes in the middle of a file."""
+    import resource
+
+    save_checkpoint(tmp_path, checkpoint(1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
+        with pytest.raises(OSError, match=r"[Ff]ile too large"):
+            save_checkpoint(tmp_path, checkpoint(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert load_checkpoint(tmp_path).position.step == 1
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000001"]
 

@@ -66,6 +66,7 @@ def test_a_run_reports_every_step_and_ends_with_a_package(small_request, small_i
     manifest = load_package(tmp_path / "m").manifest
     assert manifest.scores["macro_dice"] == result.best_score
     assert manifest.provenance["request"]["steps"] == 6
+    assert manifest.provenance["precision"] in ("fp32", "bf16", "fp16")
     assert set(manifest.split.train).isdisjoint(manifest.split.val)
 
 

@@ -16,10 +16,12 @@ from napari_metaseg.datasets.plausibility import measure_sizes
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.manifest import Member, PackageManifest
 from napari_metaseg.packages.package import ModelPackage, Sample
+from napari_metaseg.prediction.device import resolve_device
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.score import default_domain
 from napari_metaseg.training.enlarged import enlarged_scales
 from napari_metaseg.training.plan import TrainingPlan
+from napari_metaseg.training.precision import training_precision
 from napari_metaseg.training.run import TrainedPhase
 from napari_metaseg.training.validation import validate
 
@@ -96,6 +98,9 @@ def _provenance(plan: TrainingPlan, trained: Sequence[TrainedPhase]) -> dict[str
         "software": f"napari-metaseg {__version__}, torch {torch.__version__}",
         "python": platform.python_version(),
         "trained_at": now.isoformat(timespec="seconds"),
+        "precision": training_precision(
+            plan.request.precision, resolve_device(plan.request.device)
+        ),
         "training_planes": len(plan.train),
         "networks": len(_kept(trained)),
         "steps": sum(one.position.step for one in trained),
