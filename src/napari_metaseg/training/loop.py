@@ -84,7 +84,7 @@ class Trainer:
         with shared_cores(), closing(made) as batches, self._noting_failure():
             for _ in range(self._again):
                 self.learner.recall(next(batches))
-            while self.progress < 1 and not self._stopped(token):
+            while self.progress < 1 and not self.processes.asked_to_stop(token):
                 before, step = self.progress, self.position.step
                 rate = learning_rate(request.learning_rate, before, request.schedule)
                 yield from map(Notice, self.learner.learn(next(batches), rate, step))
@@ -140,10 +140,6 @@ class Trainer:
     def _again(self) -> int:
         """How many batches a run that goes on sees again, as one that never stopped still knows."""
         return min(self.position.step, RECENT)
-
-    def _stopped(self, token: CancelToken) -> bool:
-        """Whether any process was asked to stop."""
-        return self.processes.highest([token.cancelled])[0] > 0
 
     def _advance(self, elapsed_s: float) -> None:
         """Count a step; the clock of the first process is the run's."""

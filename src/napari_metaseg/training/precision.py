@@ -41,5 +41,5 @@ def fabric_precision(name: PrecisionName) -> FabricPrecision:
 
 def _cpu_computes_bf16() -> bool:
     # Older releases of PyTorch do not tell.
-    known = getattr(torch.cpu, "get_capabilities", dict)()
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(known.get(feature) for feature in ("avx512_bf16", "amx_bf16"))

@@ -17,6 +17,7 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from torch import Tensor, distributed
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.events import CancelToken
 from napari_metaseg.prediction.device import resolve_device
 from napari_metaseg.training.precision import fabric_precision, training_precision
 from napari_metaseg.training.request import PrecisionName, TrainingRequest
@@ -72,6 +73,12 @@ class Processes:
         distributed.all_reduce(tensor, distributed.ReduceOp.MAX, group=self._group)
         largest: list[float] = tensor.tolist()
         return largest
+
+    def asked_to_stop(self, token: CancelToken) -> bool:
+        """Whether the token of any process asks it to stop; every one does then."""
+        if self.highest([token.cancelled])[0] > 0:
+            token.cancel()
+        return token.cancelled
 
     def spread(self, mine: Sequence[float]) -> list[float]:
         """The numbers of all processes, those of each in the places of its `part`.

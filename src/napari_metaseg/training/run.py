@@ -58,7 +58,7 @@ def train_phases(
     done: list[TrainedPhase] = []
     previews, record = Previews(preview), RunRecord(run, plan, processes)
     for phase in plan.phases:
-        if done and token.cancelled:
+        if done and processes.asked_to_stop(token):
             break
         start = checkpoints.get(phase.name) or _start(plan, phase, done)
         folder = phase_folder(plan, run, phase)
