@@ -1,7 +1,11 @@
-"""A hundred thousand images: surveyed, planned and drawn from without ever being in memory."""
+"""A large cohort: surveyed, planned and drawn from without ever being in memory.
+
+`METASEG_PLANES=100000` takes a quarter of an hour; the figures in docs/results.md are from that.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -20,7 +24,7 @@ from napari_metaseg.training.plan import make_plan
 from napari_metaseg.training.request import TrainingRequest
 from napari_metaseg.training.sampling import make_sampler
 
-COUNT, SIDE = 100_000, 128
+COUNT, SIDE = int(os.environ.get("METASEG_PLANES", 10_000)), 128
 FILES = 8
 CACHE_BYTES = 64 * 2**20
 PLANE_BYTES = SIDE**2 * (4 + 2 + 1 + 4)
@@ -59,7 +63,7 @@ def cohort(folder, count):
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_a_hundred_thousand_images_never_have_to_fit_in_memory(tmp_path, capsys):
+def test_a_large_cohort_never_has_to_fit_in_memory(tmp_path, capsys):
     told = []
 
     def tell(what, value):
@@ -102,4 +106,5 @@ def test_a_hundred_thousand_images_never_have_to_fit_in_memory(tmp_path, capsys)
     tell("eagerly that would be, MB", f"{COUNT * PLANE_BYTES / 1e6:.0f}")
     with capsys.disabled():
         print("\n" + "\n".join(told))  # noqa: T201 - the figures are what one runs it for
-    assert peak - start_bytes < 800e6 < COUNT * PLANE_BYTES / 10
+    # What is kept of a plane, and a cache: far less than the pixels.
+    assert peak - start_bytes < 300e6 + 5000 * COUNT < COUNT * PLANE_BYTES / 4
