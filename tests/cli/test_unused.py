@@ -115,7 +115,6 @@ def test_other_class_weights_are_refused(text, capsys):
     ("settings", "told"),
     [
         ({"class_weights": "balanced", "loss": "dice"}, "a cross-entropy"),
-        ({"class_weights": (1.0, -1.0)}, "0 or more"),
         ({"frozen": ("enc1",)}, "learned before"),
         ({"frozen": ("enc9",), "init_from": "m"}, "Unknown site"),
     ],

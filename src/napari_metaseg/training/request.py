@@ -139,8 +139,6 @@ class TrainingRequest(BaseModel):
                 got="loss dice",
                 way_out="Choose bce+dice, or leave them out",
             )
-        if isinstance(self.class_weights, tuple) and min(self.class_weights, default=-1) < 0:
-            raise InputError("class weights must be 0 or more", got=list(self.class_weights))
         return self
 
     def _check_frozen(self) -> None:
