@@ -79,11 +79,15 @@ def run_in_processes(command: Sequence[str], count: int) -> int:
 
 
 def _exit_code(error: ChildFailedError, count: int) -> int:
-    """The exit code of the first process, if that told why it ended; else an error that tells."""
-    first = error.failures.get(0)
-    killed = {rank: failure for rank, failure in error.failures.items() if failure.exitcode < 0}
-    if first is not None and not killed:
-        return int(first.exitcode)
+    """The exit code of processes that ended by themselves and have told why; else an error.
+
+    SIGTERM is how the agent stops the others, and says nothing of why.
+    """
+    stopped = -signal.SIGTERM
+    ended = [f.exitcode for f in error.failures.values() if f.exitcode > 0]
+    killed = {r: f for r, f in error.failures.items() if f.exitcode < 0 and f.exitcode != stopped}
+    if ended and not killed:
+        return int(max(ended))
     rank, failure = min((killed or error.failures).items(), key=lambda item: item[1].timestamp)
     how = f"exit code {failure.exitcode}"
     if failure.exitcode < 0:

@@ -133,6 +133,12 @@ class TrainingRequest(BaseModel):
             )
         self._check_canonical()
         self._check_frozen()
+        if self.devices * self.nodes > self.batch_size:
+            raise InputError(
+                "every process needs a patch of each batch",
+                got=f"{self.devices * self.nodes} processes, batches of {self.batch_size}",
+                way_out="Choose a larger --batch-size, or fewer devices",
+            )
         if self.class_weights != "none" and self.loss == "dice":
             raise InputError(
                 "class weights are for losses with a cross-entropy",
