@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     )
     entries = follow(predict_files(request, token), quiet=arguments.json)
     if arguments.json:
-        print(json.dumps([entry.to_json() for entry in entries], indent=1, ensure_ascii=False))
+        print(json.dumps([entry.listed() for entry in entries], indent=1, ensure_ascii=False))
     else:
         print(f"{len(entries)} image(s) segmented: {arguments.out}")
     return 0

@@ -1,0 +1,30 @@
+"""Predict one image, each plane with its own metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+from napari_metaseg.datasets.inputs import input_plane
+from napari_metaseg.events import CancelToken, Event, Progress
+from napari_metaseg.prediction.plan import ImageTask
+from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.prediction.results import PredictionEntry, write_results
+
+
+def predict_image(
+    predictor: Predictor, task: ImageTask, out: Path, token: CancelToken
+) -> Generator[Event, None, PredictionEntry]:
+    """Predict one image into the folder `out`; its results are whole files, or are not there.
+
+    Yields progress, in parts of this image. Raises `InputError` for an image that cannot be read or
+    predicted, and `Cancelled` within one tile of the token; nothing is written then.
+    """
+    # The place to branch off for what `task.is_large` tells.
+    source = task.open()
+    results = []
+    for (z, t), condition in zip(task.planes, task.conditions, strict=True):
+        image = input_plane(source, task.channels, z=z, t=t)
+        results.append(predictor.predict_plane(image, condition, token=token))
+        yield Progress(len(results), len(task.planes), task.row.name)
+    return write_results(out, task, results)
