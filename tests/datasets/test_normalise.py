@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from napari_metaseg.datasets.normalise import normalise
+from napari_metaseg.datasets.normalise import (
+    measure_levels,
+    measure_levels_in_blocks,
+    normalise,
+)
 from napari_metaseg.errors import InputError
 
 
@@ -46,3 +53,46 @@ def test_pixels_that_are_not_numbers_are_refused_with_their_count(bad):
 def test_a_plane_without_a_channel_axis_is_refused():
     with pytest.raises(InputError, match=r"\(C, Y, X\)"):
         normalise(np.zeros((8, 8)))
+
+
+FINITE = st.floats(-(2.0**99), 2.0**99, width=32)
+PLANES = st.sampled_from(
+    ["uint8", "int8", "uint16", "int16", "float32", "uint32", "float64"]
+).flatmap(
+    lambda dtype: arrays.arrays(
+        dtype,
+        st.tuples(st.integers(1, 2), st.integers(1, 30), st.integers(1, 30)),
+        elements=FINITE if dtype.startswith("f") else None,
+    )
+)
+
+
+def blocks_of(plane, side):
+    starts = [
+        (y, x) for y in range(0, plane.shape[1], side) for x in range(0, plane.shape[2], side)
+    ]
+    return lambda: (plane[:, y : y + side, x : x + side] for y, x in starts)
+
+
+@given(plane=PLANES, side=st.integers(1, 40))
+def test_levels_from_blocks_are_those_of_the_whole(plane, side):
+    assert measure_levels_in_blocks(blocks_of(plane, side)) == measure_levels(plane)
+
+
+@given(plane=PLANES)
+def test_levels_are_the_percentiles_that_numpy_finds(plane):
+    for channel, (low, span) in zip(plane.astype(np.float32), measure_levels(plane), strict=True):
+        wanted, high = np.percentile(channel, (1, 99.8))
+        if np.float32(high) > np.float32(wanted):
+            scale = float(np.abs(channel).max())
+            assert low == pytest.approx(float(wanted), rel=1e-6, abs=1e-6 * scale)
+            assert low + span == pytest.approx(float(high), rel=1e-6, abs=1e-6 * scale)
+        else:
+            assert span == (float(np.abs(channel - np.float32(low)).max()) or 1)
+
+
+def test_blocks_with_pixels_that_are_not_numbers_are_refused_with_their_count():
+    image = np.zeros((2, 8, 8), np.float32)
+    image[1, 0, :4] = np.nan, -np.nan, np.inf, -np.inf
+    with pytest.raises(InputError, match=r"well A has pixels .*4 NaN or infinite of 128"):
+        measure_levels_in_blocks(blocks_of(image, 3), "well A")

@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from napari_metaseg.datasets.resize import resize_image, resize_labels, scaled_shape
+from napari_metaseg.datasets.resize import (
+    resize_image,
+    resize_labels,
+    resize_window,
+    scaled_shape,
+)
 
 
 def area_mean(line, wanted):
@@ -46,3 +53,31 @@ def test_labels_take_the_nearest_and_make_no_new_ones():
     labels = np.array([[0, 0, 5, 5], [0, 0, 5, 5]])
     assert resize_labels(labels, (1, 2)).tolist() == [[0, 5]]
     assert resize_labels(labels, (4, 8)).tolist() == np.kron(labels, np.ones((2, 2))).tolist()
+
+
+def some_slice(data, size):
+    start = data.draw(st.integers(0, size - 1))
+    return slice(start, data.draw(st.integers(start + 1, size)))
+
+
+@given(st.data())
+def test_a_window_equals_the_same_part_of_the_whole(data):
+    sides = st.tuples(st.integers(1, 60), st.integers(1, 60))
+    shape, new_shape = data.draw(sides), data.draw(sides)
+    rows, columns = (some_slice(data, size) for size in new_shape)
+    image = np.random.default_rng(0).random((2, *shape), np.float32)
+    whole = resize_image(image, new_shape)[:, rows, columns]
+    window = resize_window(lambda y, x: image[:, y, x], shape, new_shape, rows, columns)
+    assert np.array_equal(window, whole)
+
+
+@pytest.mark.parametrize(("side", "most"), [(250, 24), (500, 12), (1000, 6), (2000, 5)])
+def test_a_window_reads_only_what_it_covers(side, most):
+    read = []
+
+    def window(rows, columns):
+        read.append((rows.stop - rows.start, columns.stop - columns.start))
+        return np.ones((1, *read[-1]))
+
+    resize_window(window, (1000, 1000), (side, side), slice(100, 105), slice(0, 5))
+    assert max(max(sides) for sides in read) <= most

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_metaseg.datasets.order_statistics import NotFinite, Ranked, ranked
 from napari_metaseg.errors import InputError
 
 LOW_PERCENT, HIGH_PERCENT = 1.0, 99.8
@@ -29,14 +32,31 @@ def normalise(
     """
     if image.ndim != 3:
         raise InputError("an image plane must have the axes (C, Y, X)", got=f"shape {image.shape}")
-    pixels = image.astype(np.float32)
-    check_finite(pixels)
-    return stretch(pixels, measure_levels(pixels if like is None else like))
+    if like is not None:
+        check_finite(image)
+    return stretch(image, measure_levels(image if like is None else like))
 
 
 def measure_levels(plane: NDArray[np.generic]) -> Levels:
-    """What normalises a whole (C, Y, X) plane: measured once, then true of every part of it."""
-    return tuple(_level(channel) for channel in plane.astype(np.float32, copy=False))
+    """What normalises a whole (C, Y, X) plane: measured once, then true of every part of it.
+
+    Raises `InputError` where a value is not finite.
+    """
+    return measure_levels_in_blocks(lambda: (plane,))
+
+
+def measure_levels_in_blocks(
+    blocks: Callable[[], Iterable[NDArray[np.generic]]], name: str = "the image"
+) -> Levels:
+    """The levels of a plane from blocks (C, y, x) that together cover it once.
+
+    All blocks have one type. They are asked for once, or twice where they are no integers of up to
+    16 bits, and none is kept. Raises `InputError` where a value is not finite.
+    """
+    try:
+        return tuple(_to_level(channel) for channel in ranked(blocks, _ranks))
+    except NotFinite as found:
+        raise _not_finite(found.bad, found.size, name) from None
 
 
 def stretch(part: NDArray[np.generic], levels: Levels) -> NDArray[np.float32]:
@@ -48,24 +68,48 @@ def stretch(part: NDArray[np.generic], levels: Levels) -> NDArray[np.float32]:
     return pixels
 
 
-def _level(channel: NDArray[np.float32]) -> tuple[float, float]:
-    low, high = (float(level) for level in np.percentile(channel, (LOW_PERCENT, HIGH_PERCENT)))
+def _to_level(channel: Ranked) -> tuple[float, float]:
+    lowest, *around, highest = channel.values
+    low = _between(around[0], around[1], _place(channel.total, LOW_PERCENT) % 1)
+    high = _between(around[2], around[3], _place(channel.total, HIGH_PERCENT) % 1)
     if high > low:
         return low, high - low
     # A nearly empty field has equal percentiles and yet, perhaps, a few bright pixels.
-    return low, float(np.abs(channel - np.float32(low)).max()) or 1.0
+    return low, float(max(low - lowest, highest - low)) or 1.0
 
 
-def check_finite(pixels: NDArray[np.floating], name: str = "the image") -> None:
+def _between(value: float, following: float, share: float) -> float:
+    return float(np.float32(value + (following - value) * share))
+
+
+def _ranks(count: int) -> tuple[int, ...]:
+    """The lowest of so many values, the two around each percentile, and the highest."""
+    around = [int(_place(count, percent)) for percent in (LOW_PERCENT, HIGH_PERCENT)]
+    pairs = [(rank, min(rank + 1, count - 1)) for rank in around]
+    return 0, *pairs[0], *pairs[1], count - 1
+
+
+def _place(count: int, percent: float) -> float:
+    """Where a percentile lies among ranks; between two of them the values are interpolated."""
+    return (count - 1) * (percent / 100)
+
+
+def check_finite(pixels: NDArray[np.generic], name: str = "the image") -> None:
     """Raise `InputError` where a value is NaN or infinite; `name` is what the image is called."""
-    check_count_finite(pixels.size - int(np.isfinite(pixels).sum()), pixels.size, name)
+    if pixels.dtype.kind not in "uib":
+        finite = np.isfinite(pixels.astype(np.float32, copy=False))
+        check_count_finite(pixels.size - int(finite.sum()), pixels.size, name)
 
 
 def check_count_finite(bad: int, size: int, name: str) -> None:
     """Raise the error of `check_finite` where any of `size` values is bad."""
     if bad:
-        raise InputError(
-            f"{name} has pixels that are not numbers",
-            got=f"{bad} NaN or infinite of {size}",
-            way_out="Replace them (for instance by the local mean) and save the image again",
-        )
+        raise _not_finite(bad, size, name)
+
+
+def _not_finite(bad: int, size: int, name: str) -> InputError:
+    return InputError(
+        f"{name} has pixels that are not numbers",
+        got=f"{bad} NaN or infinite of {size}",
+        way_out="Replace them (for instance by the local mean) and save the image again",
+    )

@@ -6,11 +6,15 @@ size, however odd or small, shifts the picture.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+ReadWindow = Callable[[slice, slice], NDArray[Any]]
+"""Gives the pixels (C, y, x) of some rows and columns of a plane."""
 
 
 def scaled_shape(shape: tuple[int, int], factor: float) -> tuple[int, int]:
@@ -25,11 +29,36 @@ def resize_image(image: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[
     nothing aliases); along one that grows, values are interpolated linearly between the pixels'
     centres and held beyond the outermost. Means stay means: no value leaves the image's range.
     """
-    pixels = image.astype(np.float32)
-    if image.shape[-2:] == shape:
-        return pixels
-    rows, columns = (_weights(n, m) for n, m in zip(image.shape[-2:], shape, strict=True))
-    return np.stack([(columns @ (rows @ channel).T).T for channel in pixels]).astype(np.float32)
+    whole = slice(0, shape[0]), slice(0, shape[1])
+    old_shape = (image.shape[-2], image.shape[-1])
+    return resize_window(lambda y, x: image[:, y, x], old_shape, shape, *whole)
+
+
+def resize_window(
+    read: ReadWindow,
+    shape: tuple[int, int],
+    new_shape: tuple[int, int],
+    rows: slice,
+    columns: slice,
+) -> NDArray[np.float32]:
+    """These rows and columns of the plane that `resize_image` gives, and no more read for them.
+
+    `read` gives any window (C, y, x) of the plane, whose (Y, X) `shape` becomes `new_shape`. Slices
+    have a start and a stop within the plane.
+    """
+    if shape == new_shape:
+        return np.array(read(rows, columns), np.float32)
+    y, old_rows = _window(shape[0], new_shape[0], rows)
+    x, old_columns = _window(shape[1], new_shape[1], columns)
+    pixels = np.asarray(read(old_rows, old_columns), np.float32)
+    return np.ascontiguousarray(np.stack([(x @ (y @ channel).T).T for channel in pixels]))
+
+
+def _window(size: int, wanted: int, new: slice) -> tuple[Any, slice]:
+    """What gives the new pixels of one axis, and the old ones that it takes."""
+    weights = _weights(size, wanted)[new]
+    old = slice(int(weights.indices.min()), int(weights.indices.max()) + 1)
+    return weights[:, old], old
 
 
 def resize_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
