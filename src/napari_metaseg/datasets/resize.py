@@ -61,6 +61,11 @@ def _window(size: int, wanted: int, new: slice) -> tuple[Any, slice]:
     return weights[:, old], old
 
 
+def needed(size: int, wanted: int, new: slice) -> slice:
+    """The old pixels along an axis that these new ones are made of."""
+    return new if size == wanted else _window(size, wanted, new)[1]
+
+
 def resize_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     """The (Y, X) labels on another grid: each new pixel takes the one that holds its centre."""
     rows, columns = (_nearest(n, m) for n, m in zip(labels.shape, shape, strict=True))

@@ -21,6 +21,7 @@ from napari_metaseg.conditioning.blocks import ChannelAffine
 from napari_metaseg.conditioning.heads import DynamicHead, Head, Layers, MultiHead
 from napari_metaseg.conditioning.steerable import SteerableConv2d
 from napari_metaseg.errors import InputError
+from napari_metaseg.networks.pointwise import conv_above
 from napari_metaseg.networks.unet import ConditionedUNet, ConvUnit, Stage, UNet
 
 _Affine = tuple[Tensor, Tensor]
@@ -46,8 +47,7 @@ class FoldedUnit(nn.Module):
         """Features (N, C, Y, X) for features."""
         if self.adds_plane:
             x = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
-        y = F.conv2d(x, self.weight, self.bias, padding=1)
-        return F.relu_(y) if self.floor is None else y.clamp_(min=self.floor.to(y.dtype))
+        return conv_above(x, self.weight, self.bias, self.floor)
 
 
 class FoldedStage(nn.Sequential):

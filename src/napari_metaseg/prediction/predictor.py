@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +10,22 @@ from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.conditioning.methods import METHODS
-from napari_metaseg.datasets.normalise import check_finite, normalise
+from napari_metaseg.datasets.normalise import Levels
 from napari_metaseg.datasets.object_targets import foreground_and_depth
 from napari_metaseg.datasets.plausibility import size_notice
-from napari_metaseg.datasets.resize import resize_image, scaled_shape
+from napari_metaseg.datasets.resize import needed, resize_window, scaled_shape
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import resolve_device, resolve_precision
+from napari_metaseg.prediction.engines.protocol import EngineName
 from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
 from napari_metaseg.prediction.members import member_notices, member_weights
 from napari_metaseg.prediction.request import GatesName
 from napari_metaseg.prediction.runner import NetworkRunner, OnTile
 from napari_metaseg.prediction.scale import canonical_factor, canonical_notices
+from napari_metaseg.prediction.tiling import Place
+from napari_metaseg.prediction.view import ArrayPlane, PlaneView, RawPlane, levels_of, resized
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,11 @@ class Predictor:
 
     A plane is brought to the package's canonical scale where it has one, each member that counts
     for the plane's metadata runs on it, and their weighted mean is brought back to the plane's own
-    grid. `tile_px` is the side of a tile's kept part; memory grows with its square, the result does
-    not depend on it. Methods that look at the image average the whole plane; with fast `gates`, and
-    a plane too large for one pass, a sample of it that does not depend on `tile_px` either. Raises
-    `InputError` for an unknown device or precision.
+    grid. `tile_px` is the side of a tile's kept part, None what suits the engine; memory grows with
+    its square, the result does not depend on it. Methods that look at the image average the whole
+    plane; with fast `gates`, and a plane too large for one pass, a sample of it that does not
+    depend on `tile_px` either. `engine` is one of `EngineName`; engines agree up to rounding.
+    Raises `InputError` for an unknown device or precision.
     """
 
     def __init__(
@@ -59,14 +64,16 @@ class Predictor:
         *,
         device: str = "auto",
         precision: str = "auto",
-        tile_px: int = 512,
+        tile_px: int | None = None,
         gates: GatesName = "exact",
+        engine: EngineName = "auto",
     ) -> None:
         self.package = package
         self.device = resolve_device(device)
         self.dtype = resolve_precision(precision, self.device)
         self.tile_px = tile_px
         self.gates: GatesName = gates
+        self.engine: EngineName = engine
         self._runners: dict[str, NetworkRunner] = {}
         self._last: list[NetworkRunner] = []
 
@@ -84,34 +91,35 @@ class Predictor:
         `on_tile(done, total)` is called after every tile. Raises `InputError` for a wrong number of
         channels or pixels that are not numbers, `Cancelled` within one tile of the token.
         """
-        probability, depth = self._read(image, condition, token, on_tile)
+        raw = self._checked(image)
+        whole = (slice(0, raw.shape[1]), slice(0, raw.shape[2]))
+        return self.predict_region(
+            raw, whole, condition, token=token, on_tile=on_tile, threshold=threshold
+        )
+
+    def predict_region(
+        self,
+        raw: RawPlane,
+        region: Place,
+        condition: Condition,
+        *,
+        levels: Levels | None = None,
+        token: CancelToken | None = None,
+        on_tile: OnTile | None = None,
+        threshold: float = 0.5,
+    ) -> PlanePrediction:
+        """Predict the rows and columns `region` of a plane: what `predict_plane` gives there.
+
+        But objects are those of the region alone. `levels` are the `levels` of the whole plane;
+        where they are not given, they are measured. Raises as `predict_plane` does.
+        """
+        view = self.view(raw, condition, levels)
+        probability, depth = self._read(view, raw.shape, condition, region, token, on_tile)
         classes = classes_from_probability(probability, threshold)
         labels = instances_from_classes(classes, depth)
         odd_size = size_notice(labels, condition, self.package.manifest.object_sizes)
-        notices = (*self._notices(image, condition), *([odd_size] if odd_size else ()))
+        notices = (*self.notices(condition), *([odd_size] if odd_size else ()))
         return PlanePrediction(probability, classes, labels, notices, depth)
-
-    def _notices(self, image: NDArray[np.generic], condition: Condition) -> tuple[str, ...]:
-        manifest = self.package.manifest
-        found = (
-            *manifest.metadata_schema.notices(condition),
-            *member_notices(manifest, condition),
-            *canonical_notices(manifest.canonical, condition),
-            *self._averaging_notices(),
-        )
-        return tuple(dict.fromkeys(found))
-
-    def _averaging_notices(self) -> tuple[str, ...]:
-        """How the networks that saw the last plane averaged it, if it was large."""
-        label = METHODS[self.package.manifest.network.method].label
-        done = [runner.averaging for runner in self._last if runner.averaging]
-        worst = max(done, key=lambda averaging: averaging.difference, default=None)
-        return (worst.notice(label),) if worst else ()
-
-    def _shape_seen(self, image: NDArray[np.generic], condition: Condition) -> tuple[int, int]:
-        """The (Y, X) shape at which the networks see the plane."""
-        factor = canonical_factor(self.package.manifest.canonical, condition)
-        return scaled_shape((image.shape[-2], image.shape[-1]), factor)
 
     def probability(
         self,
@@ -122,33 +130,128 @@ class Predictor:
         on_tile: OnTile | None = None,
     ) -> NDArray[np.float32]:
         """The probability alone, as in `predict_plane`."""
-        return self._read(image, condition, token, on_tile)[0]
+        raw = self._checked(image)
+        whole = (slice(0, raw.shape[1]), slice(0, raw.shape[2]))
+        view = self.view(raw, condition)
+        return self._read(view, raw.shape, condition, whole, token, on_tile)[0]
+
+    def levels(self, raw: RawPlane, condition: Condition) -> Levels:
+        """What normalises a plane of this condition, from all of it."""
+        return levels_of(resized(raw, self.shape_seen(raw.shape, condition)))
+
+    def view(self, raw: RawPlane, condition: Condition, levels: Levels | None = None) -> PlaneView:
+        """The plane as the networks see it; `levels` are measured where they are not given."""
+        self._check_channels(raw.shape)
+        seen = resized(raw, self.shape_seen(raw.shape, condition))
+        stride = self.package.manifest.network.stride
+        return PlaneView(seen, levels_of(seen) if levels is None else levels, stride)
+
+    def stream(
+        self,
+        view: PlaneView,
+        condition: Condition,
+        *,
+        token: CancelToken | None = None,
+        on_tile: OnTile | None = None,
+        wanted: Callable[[Place], bool] = lambda place: True,
+    ) -> Iterator[tuple[Place, NDArray[np.float32], NDArray[np.float32] | None]]:
+        """Place, probability and depth tile by tile, at the networks' scale; nothing is held.
+
+        Tiles cover the view once, and so a little more than the plane. Those that are not `wanted`
+        are left out. Raises as `predict_plane` does.
+        """
+        runners, weights, vector = self._members(condition)
+        parts = runners[0].stream(view, vector, token=token, on_tile=on_tile, wanted=wanted)
+        for place, first in parts:
+            total = np.float32(weights[0]) * self._said(first)
+            for runner, weight in zip(runners[1:], weights[1:], strict=True):
+                said = runner.probability(view, vector, part=place, token=token)
+                total += np.float32(weight) * self._said(said)
+            yield place, *self._apart(total)
+
+    def notices(self, condition: Condition) -> tuple[str, ...]:
+        """Plain sentences on a plane of this condition and on how the last one was taken."""
+        manifest = self.package.manifest
+        found = (
+            *manifest.metadata_schema.notices(condition),
+            *member_notices(manifest, condition),
+            *canonical_notices(manifest.canonical, condition),
+            *self._averaging_notices(),
+            *self._memory_notices(),
+        )
+        return tuple(dict.fromkeys(found))
+
+    def _averaging_notices(self) -> tuple[str, ...]:
+        """How the networks that saw the last plane averaged it, if it was large."""
+        label = METHODS[self.package.manifest.network.method].label
+        done = [runner.averaging for runner in self._last if runner.averaging]
+        worst = max(done, key=lambda averaging: averaging.difference, default=None)
+        return (worst.notice(label),) if worst else ()
+
+    def _memory_notices(self) -> tuple[str, ...]:
+        sides = [runner.tile_px for runner in self._last if runner.shrunk]
+        if not sides:
+            return ()
+        return (f"the GPU ran out of memory; tiles of {min(filter(None, sides))} px were used",)
+
+    def shape_seen(self, shape: tuple[int, int, int], condition: Condition) -> tuple[int, int]:
+        """The (Y, X) shape at which the networks see a plane of (C, Y, X)."""
+        factor = canonical_factor(self.package.manifest.canonical, condition)
+        return scaled_shape(shape[1:], factor)
 
     def _read(
         self,
-        image: NDArray[np.generic],
+        view: PlaneView,
+        shape: tuple[int, int, int],
         condition: Condition,
+        part: Place,
         token: CancelToken | None,
         on_tile: OnTile | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Probability and depth, as in `PlanePrediction`."""
-        self._check_channels(image)
-        check_finite(image.astype(np.float32, copy=False))
-        manifest = self.package.manifest
-        plane = normalise(resize_image(image, self._shape_seen(image, condition)))
-        vector = manifest.metadata_schema.encode(condition)
-        weights = self._weights(condition)
-        masks = manifest.objects == "mask"
-        count = manifest.network.out_channels if masks else 2
-        total = np.zeros((count, *plane.shape[-2:]), np.float32)
-        self._last = [self._runner(name) for name in weights]
-        for done, (runner, weight) in enumerate(zip(self._last, weights.values(), strict=True)):
+        """Probability and depth of a part of a plane of this shape, on its own grid."""
+        seen = view.raw.shape[1:]
+        rows, columns = (
+            needed(size, wanted, along)
+            for size, wanted, along in zip(seen, shape[1:], part, strict=True)
+        )
+        runners, weights, vector = self._members(condition)
+        parts = []
+        for done, (runner, weight) in enumerate(zip(runners, weights, strict=True)):
             counted = _counted(on_tile, done, len(weights))
-            outputs = runner.probability(plane, vector, token=token, on_tile=counted)
-            said = outputs if masks else foreground_and_depth(outputs, manifest.objects)
-            total += np.float32(weight) * said
-        total = resize_image(total, (image.shape[-2], image.shape[-1]))
-        return (total, None) if masks else (total[:1], total[1])
+            said = self._said(
+                runner.probability(view, vector, part=(rows, columns), token=token, on_tile=counted)
+            )
+            parts.append(said if weight == 1 else np.float32(weight) * said)
+        total = parts[0] if len(parts) == 1 else np.add.reduce(parts)
+
+        def read(y: slice, x: slice) -> NDArray[np.float32]:
+            at_y, at_x = (
+                slice(w.start - have.start, w.stop - have.start)
+                for w, have in zip((y, x), (rows, columns), strict=True)
+            )
+            return total[:, at_y, at_x]
+
+        return self._apart(resize_window(read, seen, shape[1:], *part))
+
+    def _members(
+        self, condition: Condition
+    ) -> tuple[list[NetworkRunner], list[float], NDArray[np.float32]]:
+        """The networks that count for this condition, what each counts, and what they are told."""
+        weights = self._weights(condition)
+        self._last = [self._runner(name) for name in weights]
+        vector = self.package.manifest.metadata_schema.encode(condition)
+        return self._last, list(weights.values()), vector
+
+    def _said(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What networks said, with rims and levels put together: probability, then depth."""
+        objects = self.package.manifest.objects
+        return outputs if objects == "mask" else foreground_and_depth(outputs, objects)
+
+    def _apart(
+        self, said: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Probability (K, y, x) and depth (y, x), as in `PlanePrediction`."""
+        return (said, None) if self.package.manifest.objects == "mask" else (said[:1], said[1])
 
     def _weights(self, condition: Condition) -> dict[str, float]:
         """What each network counts; one that is alone, in training for instance, counts alone."""
@@ -166,15 +269,23 @@ class Predictor:
                 dtype=self.dtype,
                 tile_px=self.tile_px,
                 gates=self.gates,
+                engine=self.engine,
             )
         return self._runners[name]
 
-    def _check_channels(self, image: NDArray[np.generic]) -> None:
+    def _checked(self, image: NDArray[np.generic]) -> ArrayPlane:
+        if image.ndim != 3:
+            raise InputError(
+                "an image plane must have the axes (C, Y, X)", got=f"shape {image.shape}"
+            )
+        return ArrayPlane(image)
+
+    def _check_channels(self, shape: tuple[int, int, int]) -> None:
         wanted = self.package.manifest.input_channels
-        if image.ndim != 3 or image.shape[0] != wanted:
+        if shape[0] != wanted:
             raise InputError(
                 f"the model {self.package.manifest.name} takes {wanted} channel(s)",
-                got=f"an array of shape {image.shape}, axes (C, Y, X)",
+                got=f"an array of shape {shape}, axes (C, Y, X)",
                 way_out="Choose the channels to use, or a model trained for them",
             )
 

@@ -7,18 +7,16 @@ its tiles first, once for each average that it needs.
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.networks.config import NetworkConfig
-from napari_metaseg.networks.fold import fold
 from napari_metaseg.networks.receptive import halo
 from napari_metaseg.networks.stepped import SteppedFold
 from napari_metaseg.networks.unet import ConditionedUNet
@@ -28,22 +26,33 @@ from napari_metaseg.prediction.averages import (
     fits_whole,
     sample_tiles,
 )
+from napari_metaseg.prediction.engines.protocol import EngineName, Finish, Loaded
+from napari_metaseg.prediction.ready import ReadyNetworks
 from napari_metaseg.prediction.request import GatesName
-from napari_metaseg.prediction.tiling import Steps, Tile, padded_shape, plan_tiles
+from napari_metaseg.prediction.tiling import Place, Steps, Tile, plan_tiles
+from napari_metaseg.prediction.view import PlaneView
 
-_FOLDED_KEPT = 16
 _SMALLEST_TILE_PX = 64
+_TILE_PX = {"cpu": 512, "openvino": 1536}
+_TILE_PX_ELSEWHERE = 2048
+_PASS_PX = 512
+_WHOLE_PX = 2048
+"""A plane of this side is one tile for engines that hold on to their memory."""
+_WIDTH = 16
+"""The network's width that these sides are for: the memory for a tile grows with it."""
 
+Part = tuple[Place, NDArray[np.float32]]
+"""Where a part of the probability (K, y, x) stands, and it."""
 OnTile = Callable[[int, int], None]
 
 
 class NetworkRunner:
     """Runs one conditioned network on planes. Not thread-safe.
 
-    `tile_px` is the side of a tile's kept part; memory grows with its square, the result does not
-    depend on it. It is halved where a GPU runs out of memory. With fast `gates`, a network that
-    looks at the image averages a sample of a plane that it cannot take whole. `averaging` says what
-    was done on the last plane if that is so.
+    `tile_px` is the side of a tile's kept part (None: what suits the engine); memory grows with its
+    square, the result does not depend on it. It is halved where a GPU runs out of memory, and
+    `shrunk` says so. With fast `gates`, a network that looks at the image averages a sample of a
+    plane that it cannot take whole. `averaging` says what was done on the last plane if that is so.
     """
 
     def __init__(
@@ -52,120 +61,145 @@ class NetworkRunner:
         *,
         device: torch.device,
         dtype: torch.dtype,
-        tile_px: int,
+        tile_px: int | None = None,
         gates: GatesName = "exact",
+        engine: EngineName = "auto",
     ) -> None:
         self.network, self.device, self.dtype, self.tile_px = network, device, dtype, tile_px
         self.gates: GatesName = gates
         self.config: NetworkConfig = network.config
+        self.ready = ReadyNetworks(network, device=device, dtype=dtype, engine=engine)
         self.averaging: Averaging | None = None
-        self._folded: OrderedDict[bytes, nn.Module] = OrderedDict()
-        self._unfolded: nn.Module | None = None
+        self.shrunk = False
+        self._for_last: tuple[PlaneView, bytes, Loaded] | None = None
 
     def probability(
         self,
-        image: NDArray[np.float32],
+        view: PlaneView,
         vector: NDArray[np.float32],
         *,
+        part: Place | None = None,
         token: CancelToken | None = None,
         on_tile: OnTile | None = None,
     ) -> NDArray[np.float32]:
-        """The probability (K, Y, X) of a normalised plane (C, Y, X), given encoded metadata (M,).
+        """The probability (K, y, x) of a plane, or of a part of it, given encoded metadata (M,).
 
         Raises `InputError` where the device has too little memory, `Cancelled` on the token.
         """
-        height, width = image.shape[-2:]
-        self.averaging = None
-        plane = _pad(image, padded_shape((height, width), self.config.stride))
-        out = self._in_one_piece(plane, vector, token) if self._whole(plane) else None
-        if out is not None:
-            if on_tile is not None:
-                on_tile(1, 1)
-        elif not self.config.tiles_exactly:
-            raise _too_little_memory("this network takes a plane whole, and it does not fit")
-        else:
-            out = self._in_tiles_that_fit(plane, vector, token, on_tile)
-        return np.ascontiguousarray(out[:, :height, :width])
+        height, width = view.raw.shape[1:]
+        rows, columns = part or (slice(0, height), slice(0, width))
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        out = np.empty((self.config.out_channels, *shape), np.float32)
+        for place, values in self.stream(view, vector, part=part, token=token, on_tile=on_tile):
+            if values.shape == out.shape and place == (rows, columns):
+                return values
+            _put(out, (rows, columns), place, values)
+        return out
 
-    def _whole(self, plane: NDArray[np.float32]) -> bool:
+    def stream(
+        self,
+        view: PlaneView,
+        vector: NDArray[np.float32],
+        *,
+        part: Place | None = None,
+        token: CancelToken | None = None,
+        on_tile: OnTile | None = None,
+        wanted: Callable[[Place], bool] = lambda place: True,
+    ) -> Iterator[Part]:
+        """The same in parts that cover the plane (or the part, and a little more) once each.
+
+        What is not `wanted` is left out. Places are those of the view, which may end a little
+        beyond the plane. Raises as `probability` does.
+        """
+        if self._whole(view):
+            whole = self._in_one_piece(view, vector, token)
+            if whole is not None:
+                self.averaging = None
+                if on_tile is not None:
+                    on_tile(1, 1)
+                yield whole
+                return
+            if not self.config.tiles_exactly:
+                raise _too_little_memory("this network takes a plane whole, and it does not fit")
+        yield from self._in_tiles(view, vector, part, Steps(token, on_tile, 0), wanted)
+
+    def _whole(self, view: PlaneView) -> bool:
         """Whether one pass over the whole plane is exact where tiles are not, or cheaper."""
         if not self.config.tiles_exactly:
             return True
-        fits = fits_whole(plane.shape[-2:], self.config)
+        fits = fits_whole(view.shape, self.config)
         return self.config.needs_plane and fits and self.dtype == torch.float32
 
     def _in_one_piece(
-        self, plane: NDArray[np.float32], vector: NDArray[np.float32], token: CancelToken | None
-    ) -> NDArray[np.float32] | None:
+        self, view: PlaneView, vector: NDArray[np.float32], token: CancelToken | None
+    ) -> Part | None:
         """The network itself on the whole plane; None where the device's memory is too small."""
         if token is not None:
             token.raise_if_cancelled()
-        m = torch.from_numpy(vector)[None].to(self.device, self.dtype)
-        network = self._whole_network()
+        place = (slice(0, view.shape[0]), slice(0, view.shape[1]))
+        tile = Tile(place, place, place)
         try:
-            return self._run(lambda x: network(x, m), plane, (slice(None), slice(None)))
+            return place, self.ready.unfolded(vector).start(view.read(*place), tile.keep)()
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             return None
 
-    def _whole_network(self) -> nn.Module:
-        """The conditioned network on the device, made once."""
-        if self._unfolded is None:
-            self._unfolded = self._on_device(
-                copy.deepcopy(self.network).eval().requires_grad_(False)
-            )
-        return self._unfolded
-
-    def _in_tiles_that_fit(
-        self,
-        plane: NDArray[np.float32],
-        vector: NDArray[np.float32],
-        token: CancelToken | None,
-        on_tile: OnTile | None,
-    ) -> NDArray[np.float32]:
-        """The plane tile by tile; where the device's memory is too small, in smaller tiles."""
-        while True:
-            try:
-                return self._in_tiles(plane, vector, token, on_tile)
-            except torch.cuda.OutOfMemoryError:
-                if self.tile_px <= _SMALLEST_TILE_PX:
-                    text = f"even tiles of {self.tile_px} px do not fit"
-                    raise _too_little_memory(text) from None
-                self.tile_px //= 2
-                torch.cuda.empty_cache()
-
     def _in_tiles(
         self,
-        plane: NDArray[np.float32],
+        view: PlaneView,
         vector: NDArray[np.float32],
-        token: CancelToken | None,
-        on_tile: OnTile | None,
-    ) -> NDArray[np.float32]:
-        config = self.config
-        shape = (plane.shape[1], plane.shape[2])
-        tiles = plan_tiles(shape, tile_px=self.tile_px, halo=halo(config), stride=config.stride)
-        steps = Steps(token, on_tile, len(tiles))
-        network = self._for_plane(plane, vector, tiles, steps)
-        out = np.empty((config.out_channels, *shape), np.float32)
-        for tile in steps.over(tiles):
-            result = self._run(network, plane, tile.read)
-            out[(slice(None), *tile.place)] = result[(slice(None), *tile.crop)]
-        return out
-
-    def _for_plane(
-        self,
-        plane: NDArray[np.float32],
-        vector: NDArray[np.float32],
-        tiles: Sequence[Tile],
+        part: Place | None,
         steps: Steps,
-    ) -> nn.Module:
+        wanted: Callable[[Place], bool],
+    ) -> Iterator[Part]:
+        tiles = self._plan(view, part)
+        steps.total += len(tiles)
+        network = self._network(view, vector, steps)
+        left = [tile for tile in tiles if wanted(tile.place)]
+        steps.done += len(tiles) - len(left)
+        # Those that are alike in a row: an engine may be made ready for each kind.
+        yield from self._run(network, view, sorted(left, key=lambda tile: tile.keep), steps)
+
+    def _plan(
+        self, view: PlaneView, part: Place | None = None, tile_px: int | None = None
+    ) -> tuple[Tile, ...]:
+        config = self.config
+        return plan_tiles(
+            view.shape,
+            tile_px=self.tile_px or tile_px or self._suitable_px(view),
+            halo=halo(config),
+            stride=config.stride,
+            part=part,
+        )
+
+    def _suitable_px(self, view: PlaneView) -> int:
+        """The side of tiles that suits the engine and the width of the network."""
+        if self.device.type != "cpu":
+            return _TILE_PX_ELSEWHERE
+        pixels = view.shape[0] * view.shape[1]
+        if self.ready.engine_for(pixels).name == "torch":
+            return _TILE_PX["cpu"]
+        smaller = (_WIDTH / max(self.config.width, _WIDTH)) ** 0.5
+        fits = max(view.shape) <= _WHOLE_PX * smaller
+        return round(smaller * (_WHOLE_PX if fits else _TILE_PX["openvino"]))
+
+    def _network(self, view: PlaneView, vector: NDArray[np.float32], steps: Steps) -> Loaded:
         """The plain network for this metadata and, where it looks at the image, this plane."""
         if not self.config.needs_plane:
-            return self._for(vector)
-        shape = (plane.shape[1], plane.shape[2])
-        large = not fits_whole(shape, self.config)
+            self.averaging = None
+            return self.ready.plain(vector, _pixels(view))
+        key = vector.tobytes()
+        if self._for_last is None or self._for_last[0] is not view or self._for_last[1] != key:
+            self._for_last = view, key, self._for_plane(view, vector, steps)
+        return self._for_last[2]
+
+    def _for_plane(self, view: PlaneView, vector: NDArray[np.float32], steps: Steps) -> Loaded:
+        """The plain network after one pass over the plane for each average that is needed."""
+        large = not fits_whole(view.shape, self.config)
         sampled = large and self.gates == "fast"
-        seen = sample_tiles(shape, self.config) if sampled else tiles
+        seen = (
+            sample_tiles(view.shape, self.config) if sampled else self._plan(view, tile_px=_PASS_PX)
+        )
         network = copy.deepcopy(self.network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         stepped = SteppedFold(network, torch.from_numpy(vector).to(self.device))
         passes = stepped.left
@@ -173,56 +207,88 @@ class NetworkRunner:
         difference = average_in_parts(
             stepped,
             lambda: steps.over(seen),
-            lambda tile: stepped.features(self._cut(plane, tile.read, torch.float32)),
+            lambda tile: stepped.features(self._moved(view.read(*tile.read))),
         )
         self.averaging = Averaging(passes, sampled, difference) if large else None
-        return self._on_device(stepped.folded())
+        return self.ready.of_plane(stepped.folded().cpu(), _pixels(view))
+
+    def _moved(self, pixels: NDArray[np.float32]) -> torch.Tensor:
+        x = torch.from_numpy(pixels)[None]
+        return x.to(self.device, memory_format=torch.channels_last)
 
     def _run(
-        self,
-        network: Callable[[Tensor], Tensor],
-        plane: NDArray[np.float32],
-        read: tuple[slice, slice],
-    ) -> NDArray[np.float32]:
-        x = self._cut(plane, read, self.dtype)
-        with torch.inference_mode():
-            logits: Tensor = network(x).float()
-            binary = logits.shape[1] == 1
-            result = logits.sigmoid() if binary else logits.softmax(dim=1)
-        array: NDArray[np.float32] = result[0].cpu().numpy()
-        return array
+        self, network: Loaded, view: PlaneView, tiles: Iterable[Tile], steps: Steps
+    ) -> Iterator[Part]:
+        """The tiles one after the other: the next is read, and begun, while the last one runs."""
+        begun: tuple[Tile, Finish] | None = None
+        for tile, pixels in _read_ahead(view, tiles):
+            steps.check()
+            try:
+                following = tile, network.start(pixels, tile.keep)
+            except torch.cuda.OutOfMemoryError:
+                if begun is not None:
+                    yield _finished(begun, steps)
+                    begun = None
+                yield from self._in_smaller_tiles(network, view, tile, steps)
+                continue
+            if begun is not None:
+                yield _finished(begun, steps)
+            begun = following
+        if begun is not None:
+            yield _finished(begun, steps)
 
-    def _cut(
-        self, plane: NDArray[np.float32], read: tuple[slice, slice], dtype: torch.dtype
-    ) -> Tensor:
-        """A part of the plane on the device, (1, C, Y, X)."""
-        x = torch.from_numpy(np.ascontiguousarray(plane[(slice(None), *read)]))[None]
-        return x.to(self.device, dtype, memory_format=torch.channels_last)
+    def _in_smaller_tiles(
+        self, network: Loaded, view: PlaneView, tile: Tile, steps: Steps
+    ) -> Iterator[Part]:
+        """What one tile that did not fit was to give, in tiles of half its side or less."""
+        side = tile.size // 2
+        if side < _SMALLEST_TILE_PX:
+            raise _too_little_memory(f"even tiles of {2 * side} px do not fit") from None
+        torch.cuda.empty_cache()
+        self.tile_px, self.shrunk = min(side, self.tile_px or side), True
+        tiles = self._plan(view, tile.place)
+        steps.total += len(tiles) - 1
+        yield from self._run(network, view, tiles, steps)
 
-    def _for(self, vector: NDArray[np.float32]) -> nn.Module:
-        """The plain network for this metadata, from the cache where it was used before."""
-        key = vector.tobytes()
-        if key not in self._folded:
-            self._folded[key] = self._on_device(fold(self.network, torch.from_numpy(vector)))
-            if len(self._folded) > _FOLDED_KEPT:
-                self._folded.popitem(last=False)
-        self._folded.move_to_end(key)
-        return self._folded[key]
 
-    def _on_device(self, network: nn.Module) -> nn.Module:
-        moved: nn.Module = network.to(  # type: ignore[call-overload]
-            self.device, self.dtype, memory_format=torch.channels_last
-        )
-        return moved
+def _finished(begun: tuple[Tile, Finish], steps: Steps) -> Part:
+    tile, finish = begun
+    values = finish()
+    steps.count()
+    return tile.place, values
+
+
+def _read_ahead(
+    view: PlaneView, tiles: Iterable[Tile]
+) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+    """Each tile and its pixels; those of the next one are read meanwhile, in a thread."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = None
+        for tile in tiles:
+            following = tile, reader.submit(view.read, *tile.read)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
+
+def _put(
+    out: NDArray[np.float32], wanted: Place, place: Place, values: NDArray[np.float32]
+) -> None:
+    """Write what of `values`, which stand at `place`, lies in the `wanted` part."""
+    to, of = [], []
+    for want, have in zip(wanted, place, strict=True):
+        first, last = max(want.start, have.start), min(want.stop, have.stop)
+        to.append(slice(first - want.start, last - want.start))
+        of.append(slice(first - have.start, last - have.start))
+    out[:, to[0], to[1]] = values[:, of[0], of[1]]
+
+
+def _pixels(view: PlaneView) -> int:
+    return view.shape[0] * view.shape[1]
 
 
 def _too_little_memory(got: str) -> InputError:
     way_out = "Close other programs, or use --device cpu"
     return InputError("the device has too little memory", got=got, way_out=way_out)
-
-
-def _pad(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    missing = [(0, want - have) for want, have in zip(shape, plane.shape[-2:], strict=True)]
-    return (
-        np.pad(plane, [(0, 0), *missing], mode="symmetric") if any(m[1] for m in missing) else plane
-    )

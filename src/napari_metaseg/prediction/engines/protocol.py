@@ -1,0 +1,40 @@
+"""What the runner asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_metaseg.networks.fold import FoldedUNet
+from napari_metaseg.networks.lean import Window
+
+EngineName = Literal["auto", "torch", "openvino"]
+"""auto: OpenVINO where it is installed, can run the network, and was measured to be faster."""
+
+Finish = Callable[[], NDArray[np.float32]]
+
+
+class Loaded(Protocol):
+    """One condition's network, ready to run. Not thread-safe."""
+
+    def start(self, tile: NDArray[np.float32], keep: Window) -> Finish:
+        """Begin with a normalised tile (C, Y, X); the call that is returned waits for its end.
+
+        That gives the probability (K, y, x) of the kept part: a sigmoid for one output, else a
+        softmax. On a GPU the next tile can be started before the last one is waited for. Raises
+        `torch.cuda.OutOfMemoryError` where the tile is too large for the device.
+        """
+
+
+class Engine(Protocol):
+    """Makes networks ready to run."""
+
+    @property
+    def name(self) -> EngineName:
+        """What it is called."""
+
+    def load(self, network: FoldedUNet) -> Loaded:
+        """Make a folded network (float32, on the CPU) ready."""
