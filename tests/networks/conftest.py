@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from napari_metaseg.networks import pointwise
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.unet import ConditionedUNet, build_network
 
@@ -59,3 +60,9 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(2)
     x = torch.randn(3, 1, 24, 20, generator=generator)
     return x, torch.randn(3, METADATA_SIZE, generator=generator)
+
+
+@pytest.fixture
+def unfused(monkeypatch) -> None:
+    """Convolutions as PyTorch's counter of operations knows them."""
+    monkeypatch.setattr(pointwise, "_fuses", lambda device, dtype: False)

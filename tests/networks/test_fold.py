@@ -17,7 +17,7 @@ EXTRA = {"early": 9 * 4, "dynamic-head": 4 * 8 + 8 * 8 + 8 - 4}
 
 @pytest.mark.parametrize("method", METHODS)
 @torch.inference_mode()
-def test_a_folded_network_costs_what_the_plain_one_costs(small_network, batch, method):
+def test_a_folded_network_costs_what_the_plain_one_costs(small_network, batch, method, unfused):
     x, metadata = batch
     plain = operations(small_network("none"), x)
     folded = fold(small_network(method), metadata[0], plane=x[:1])

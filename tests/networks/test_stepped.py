@@ -60,7 +60,7 @@ def test_what_is_not_looked_at_folds_at_once(small_network, batch):
 
 
 @torch.inference_mode()
-def test_a_pass_runs_no_further_than_what_it_averages(small_network, batch):
+def test_a_pass_runs_no_further_than_what_it_averages(small_network, batch, unfused):
     x, metadata = batch
     stepped = SteppedFold(small_network("sme"), metadata[0])
     costs = []

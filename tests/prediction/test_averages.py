@@ -23,7 +23,8 @@ from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction import averages
 from napari_metaseg.prediction.averages import average_in_parts, fits_whole, sample_tiles
 from napari_metaseg.prediction.predictor import Predictor
-from napari_metaseg.prediction.tiling import plan_tiles
+from napari_metaseg.prediction.tiling import plan_tiles, tile_at
+from napari_metaseg.prediction.view import PlaneView
 
 READING = [name for name, method in METHODS.items() if method.reads_image]
 SMALL = 60 * 60 * 4
@@ -117,15 +118,14 @@ def test_several_networks_at_a_canonical_scale_are_exact_too(monkeypatch):
 
 
 def test_no_more_than_a_tile_with_its_halo_is_ever_computed(in_parts, monkeypatch, packages):
-    predictor = Predictor(packages["sme"], device="cpu", tile_px=32)
-    runner, sizes = predictor._runner("main"), []
-    cut = runner._cut
+    predictor, sizes = Predictor(packages["sme"], device="cpu", tile_px=32), []
+    read = PlaneView.read
 
-    def noting(plane, read, dtype):
-        sizes.append(max(side.stop - side.start for side in read))
-        return cut(plane, read, dtype)
+    def noting(self, rows, columns):
+        sizes.append(max(side.stop - side.start for side in (rows, columns)))
+        return read(self, rows, columns)
 
-    monkeypatch.setattr(runner, "_cut", noting)
+    monkeypatch.setattr(PlaneView, "read", noting)
     predictor.probability(noise(150, 200), CONDITIONS[0])
     assert max(sizes) <= 32 + 2 * halo(packages["sme"].manifest.network)
 
@@ -133,7 +133,7 @@ def test_no_more_than_a_tile_with_its_halo_is_ever_computed(in_parts, monkeypatc
 def test_every_pass_is_counted_and_stops_on_the_token(in_parts, packages):
     seen, token = [], CancelToken()
     predictor = Predictor(packages["sme"], device="cpu", tile_px=32)
-    predictor.probability(noise(64, 64), {}, on_tile=lambda *step: seen.append(step))
+    predictor.probability(noise(100, 100), {}, on_tile=lambda *step: seen.append(step))
     assert seen == [(i + 1, 24) for i in range(24)]  # five averages, then the result; four tiles
 
     def stop(done, total):
@@ -142,7 +142,7 @@ def test_every_pass_is_counted_and_stops_on_the_token(in_parts, packages):
 
     seen.clear()
     with pytest.raises(Cancelled):
-        predictor.probability(noise(64, 64), {}, token=token, on_tile=stop)
+        predictor.probability(noise(100, 100), {}, token=token, on_tile=stop)
     assert seen == [(1, 24)]
 
 
@@ -221,7 +221,7 @@ def test_the_difference_is_that_of_every_other_part(levels, difference):
 
 
 def test_tiles_count_by_their_area():
-    tiles, stepped = plan_tiles((8, 24), tile_px=16, halo=8, stride=8), Levels()
+    tiles, stepped = [tile_at((0, x), 16, 8, (8, 24)) for x in (0, 16)], Levels()
     levels = {16: 1.0, 8: 4.0}
     average_in_parts(
         stepped,

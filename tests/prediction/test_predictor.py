@@ -13,6 +13,7 @@ from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.unet import build_network
 from napari_metaseg.packages.manifest import Canonical, Member, PackageManifest
 from napari_metaseg.packages.package import ModelPackage, load_package
+from napari_metaseg.prediction.engines.pytorch import TorchNetwork
 from napari_metaseg.prediction.instances import instances_from_classes
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.runner import NetworkRunner
@@ -178,53 +179,54 @@ def test_the_token_stops_within_one_tile(noise):
     predictor = Predictor(package(), device="cpu", tile_px=32)
     with pytest.raises(Cancelled):
         predictor.probability(noise, {}, token=token, on_tile=on_tile)
-    assert seen == [(1, 16)]
+    assert seen == [(1, 6)]
+
+
+def cramp(monkeypatch, largest):
+    """Let tiles above so many rows find too little memory."""
+    start = TorchNetwork.start
+
+    def cramped(self, tile, keep):
+        if tile.shape[1] > largest:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return start(self, tile, keep)
+
+    monkeypatch.setattr(TorchNetwork, "start", cramped)
 
 
 def test_too_little_memory_means_smaller_tiles_and_the_same_result(noise, monkeypatch):
-    predictor = Predictor(package(), device="cpu", tile_px=256)
-    runner = predictor._runner("main")
-    run, too_large = runner._run, 150
-
-    def cramped(network, plane, read):
-        if read[0].stop - read[0].start > too_large:
-            raise torch.cuda.OutOfMemoryError("out of memory")
-        return run(network, plane, read)
-
-    monkeypatch.setattr(runner, "_run", cramped)
-    large = np.tile(noise, (1, 3, 1))
-    assert np.allclose(
-        predictor.probability(large, {}), Predictor(package()).probability(large, {}), atol=1e-5
-    )
-    assert runner.tile_px == 64
-    too_large = 0
-    with pytest.raises(InputError, match="even tiles of 64 px do not fit"):
+    predictor, large = Predictor(package(), device="cpu", tile_px=256), np.tile(noise, (1, 3, 1))
+    expected = Predictor(package(), device="cpu").probability(large, {})
+    with monkeypatch.context() as patch:
+        cramp(patch, 150)
+        found = predictor.predict_plane(large, {})
+    assert np.allclose(found.probability, expected, atol=1e-5)
+    assert "the GPU ran out of memory; tiles of 74 px were used" in found.notices
+    cramp(monkeypatch, 0)
+    with pytest.raises(InputError, match=r"even tiles of [0-9]+ px do not fit"):
         predictor.probability(large, {})
 
 
-def test_gates_over_a_small_plane_cost_one_pass_and_no_more(noise):
-    model, passes = package("sme"), []
-    predictor = Predictor(model, device="cpu")
-    predictor._runner("main")._whole_network().register_forward_hook(
-        lambda *_: passes.append("whole")
-    )
-    model.network.register_forward_hook(lambda *_: passes.append("gates"))
-    predictor.probability(noise, CONDITIONS[0])
-    assert passes == ["whole"]
+@pytest.mark.parametrize("method", ["se", "sme", "joint", "dynamic-filters", "dynamic-head"])
+def test_a_small_plane_costs_methods_that_look_at_it_one_pass_and_no_more(
+    method, noise, monkeypatch
+):
+    sizes, start = [], TorchNetwork.start
+
+    def noting(self, tile, keep):
+        sizes.append(tile.shape)
+        return start(self, tile, keep)
+
+    monkeypatch.setattr(TorchNetwork, "start", noting)
+    monkeypatch.setattr(NetworkRunner, "_for_plane", None)
+    Predictor(package(method), device="cpu", tile_px=32).probability(noise, CONDITIONS[0])
+    assert sizes == [(1, 100, 120)]
 
 
 def test_a_plane_too_large_for_the_device_in_one_piece_is_tiled(noise, monkeypatch):
     whole = Predictor(package("sme"), device="cpu").probability(noise, CONDITIONS[0])
+    cramp(monkeypatch, 90)
     predictor = Predictor(package("sme"), device="cpu", tile_px=32)
-    runner = predictor._runner("main")
-    run = runner._run
-
-    def cramped(network, plane, read):
-        if read[0].stop is None:
-            raise torch.cuda.OutOfMemoryError("out of memory")
-        return run(network, plane, read)
-
-    monkeypatch.setattr(runner, "_run", cramped)
     assert np.abs(predictor.probability(noise, CONDITIONS[0]) - whole).max() < 1e-5
 
 

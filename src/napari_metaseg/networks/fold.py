@@ -60,6 +60,19 @@ class FoldedStage(nn.Sequential):
         return x
 
 
+class LiveGate(nn.Module):
+    """A block that looks at the image and stays behind its stage: only a whole plane may pass."""
+
+    def __init__(self, block: ChannelAffine, m: Tensor) -> None:
+        super().__init__()
+        self.block, self.m = block, _constant(m)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (N, C, Y, X) for features, which are lost."""
+        scale, shift = self.block.scale_and_shift(x, self.m)
+        return x.mul_(scale[:, :, None, None]).add_(shift[:, :, None, None])
+
+
 class FoldedHead(nn.Module):
     """1×1 convolutions with a ReLU between; takes the conditioned head's place in the call."""
 
@@ -101,6 +114,24 @@ def fold(network: ConditionedUNet, m: Tensor, *, plane: Tensor | None = None) ->
     return assemble(network, _constants(network, m, embedded, plane))
 
 
+@torch.no_grad()
+def fold_around_gates(network: ConditionedUNet, m: Tensor) -> FoldedUNet | None:
+    """The network with metadata (M,) folded, and gates that look at the image left in it.
+
+    It equals `network` for whole planes. None where other parts look at the image as well.
+    """
+    network = copy.deepcopy(network).eval().requires_grad_(False)
+    gates = [s.gate for s in network.modules() if isinstance(s, Stage) and s.gate is not None]
+    embedded = network.embed(m, next(network.parameters()).new_zeros(1))
+    found = Constants(embedded=embedded)
+    for part in (part for part in network.modules() if isinstance(part, PARTS)):
+        if not part.reads_image:
+            found.see(part, (None, embedded, None))
+        elif not any(part is gate for gate in gates):
+            return None
+    return assemble(network, found)
+
+
 def assemble(network: ConditionedUNet, found: Constants) -> FoldedUNet:
     """The plain network of all constants of `network`'s parts; it shares the upsamplings."""
 
@@ -124,6 +155,8 @@ class Constants:
     pairs: dict[nn.Module, _Affine] = field(default_factory=dict)
     """Of a convolution its weight and bias, of a block its scale and shift (C,)."""
     head: Layers = field(default_factory=list)
+    embedded: Tensor | None = None
+    """The metadata (1, E) for gates that are not among `pairs`."""
 
     def see(self, part: nn.Module, inputs: tuple[Tensor | None, ...]) -> None:
         """Keep what `part` amounts to for its inputs: features, metadata (1, E), deepest."""
@@ -161,21 +194,23 @@ def _constants(
 
 
 def fold_stage(stage: Stage, found: Constants) -> FoldedStage:
-    """A stage whose parts' constants are all found."""
+    """A stage whose parts' constants are all found, but perhaps those of its gate."""
     units = [unit for unit in stage.units if isinstance(unit, ConvUnit)]
     pairs = [_fold_unit(unit, found) for unit in units]
     planes = [unit.conv.adds_plane for unit in units]
-    floor = None
-    if stage.gate is not None:
+    floor, gates = None, []
+    if stage.gate is not None and stage.gate in found.pairs:
         scale, floor = found.pairs[stage.gate]
         pairs[-1] = _scaled(*pairs[-1], scale, floor)
+    elif stage.gate is not None:
+        assert found.embedded is not None
+        gates = [LiveGate(stage.gate, found.embedded)]
     floors = [*[None] * (len(units) - 1), floor]
-    return FoldedStage(
-        *(
-            FoldedUnit(weight, bias, end, adds_plane=plane)
-            for (weight, bias), end, plane in zip(pairs, floors, planes, strict=True)
-        )
+    folded = (
+        FoldedUnit(weight, bias, end, adds_plane=plane)
+        for (weight, bias), end, plane in zip(pairs, floors, planes, strict=True)
     )
+    return FoldedStage(*folded, *gates)
 
 
 def _fold_unit(unit: ConvUnit, found: Constants) -> _Affine:

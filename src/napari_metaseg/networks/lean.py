@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_metaseg.networks.fold import FoldedHead, FoldedStage, FoldedUNet, FoldedUnit
+from napari_metaseg.networks.fold import FoldedStage, FoldedUNet, FoldedUnit
 from napari_metaseg.networks.pointwise import conv_onto
 
 Span = tuple[int, int]
@@ -49,13 +49,12 @@ class Window(NamedTuple):
 class Join(nn.Module):
     """How a decoder stage begins: max(skip ∗ weight + mix(below) ∗ᵀ grown + bias, floor)."""
 
-    def __init__(self, up: nn.Module, first: FoldedUnit) -> None:
+    def __init__(self, up: nn.Module, first: nn.Module) -> None:
         super().__init__()
-        mixes = isinstance(up, nn.Sequential)
+        assert isinstance(first, FoldedUnit)
         self.mix = up[0] if isinstance(up, nn.Sequential) else None
-        below = up[0].out_channels if mixes else None
         weight = first.weight.detach()
-        skips = weight.shape[1] - (below or weight.shape[1] // 2)
+        skips = weight.shape[1] // 2  # `up` gives as many channels as the level has
         self.weight = _constant(weight[:, :skips])
         self.grown = _constant(doubled(weight[:, skips:]))
         self.bias, self.floor = first.bias, first.floor
@@ -77,11 +76,11 @@ class LeanUNet(nn.Module):
     def __init__(self, network: FoldedUNet) -> None:
         super().__init__()
         self.encoder, self.bottleneck = network.encoder, network.bottleneck
-        pairs = zip(network.ups, network.decoder, strict=True)
+        stages = [list(stage.children()) for stage in network.decoder]
+        pairs = zip(network.ups, stages, strict=True)
         self.joins = nn.ModuleList(Join(up, stage[0]) for up, stage in pairs)
-        self.rest = nn.ModuleList(FoldedStage(*stage[1:]) for stage in network.decoder)
+        self.rest = nn.ModuleList(FoldedStage(*stage[1:]) for stage in stages)
         self.head = network.head
-        assert isinstance(self.head, FoldedHead)
 
     def windows(self, shape: tuple[int, int], keep: Window) -> tuple[Window, ...]:
         """What each decoder computes of a tile of `shape` (Y, X), each on its own level's grid.
@@ -93,7 +92,7 @@ class LeanUNet(nn.Module):
         found: list[Window] = []
         for level, rest in enumerate(reversed(self.rest)):
             sides = (side >> level for side in shape)
-            more = 1 + len(rest)
+            more = 1 + len(list(rest.children()))
             pairs = zip(keep, sides, strict=True)
             found.insert(0, Window(*(_widened(span, more, side) for span, side in pairs)))
             keep = found[0].halved()

@@ -51,7 +51,7 @@ def _above(x: Tensor, floor: Tensor | None) -> Tensor:
 @cache
 def _fuses(device: str, dtype: torch.dtype) -> bool:
     """Whether this build has both operators for the CPU and this type: they are tried once."""
-    if device != "cpu" or not torch.backends.mkldnn.is_available():
+    if device != "cpu":
         return False
     x, weight, bias = torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3), torch.ones(1)
     x, weight, bias = (v.to(dtype) for v in (x, weight, bias))

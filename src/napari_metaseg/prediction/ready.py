@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_metaseg.networks.fold import FoldedUNet, fold
+from napari_metaseg.networks.fold import FoldedUNet, fold, fold_around_gates
 from napari_metaseg.networks.unet import ConditionedUNet
 from napari_metaseg.prediction.engines.choice import engine_for
 from napari_metaseg.prediction.engines.protocol import Engine, EngineName, Loaded
@@ -54,11 +54,18 @@ class ReadyNetworks:
         """A plain network that was folded for one plane of so many pixels; it is not kept."""
         return self.engine_for(pixels).load(folded)
 
-    def unfolded(self, vector: NDArray[np.float32]) -> Loaded:
-        """The conditioned network itself with metadata (M,), for planes that it takes whole."""
-        key = (vector.tobytes(), "unfolded")
+    def whole(self, vector: NDArray[np.float32], pixels: int) -> Loaded:
+        """The network for metadata (M,) and planes of so many pixels that it takes whole."""
+        engine = self.engine_for(pixels)
+        key = (vector.tobytes(), f"{engine.name}, whole")
         if key not in self._loaded:
-            self._loaded[key] = self.torch.hold(_WithMetadata(self.network, vector))
+            m = torch.from_numpy(vector)
+            folded = fold_around_gates(self.network, m)
+            self._loaded[key] = (
+                self.torch.hold(_WithMetadata(self.network, m))
+                if folded is None or not self.network.config.tiles_exactly
+                else engine.load(folded)
+            )
         return self._recent(key)
 
     def engine_for(self, pixels: int) -> Engine:
@@ -83,10 +90,10 @@ class _WithMetadata(nn.Module):
 
     m: Tensor
 
-    def __init__(self, network: ConditionedUNet, vector: NDArray[np.float32]) -> None:
+    def __init__(self, network: ConditionedUNet, m: Tensor) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self.register_buffer("m", torch.from_numpy(vector)[None])
+        self.register_buffer("m", m[None])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, K, Y, X) for an image (N, C, Y, X)."""

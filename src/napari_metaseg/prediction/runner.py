@@ -127,8 +127,7 @@ class NetworkRunner:
         """Whether one pass over the whole plane is exact where tiles are not, or cheaper."""
         if not self.config.tiles_exactly:
             return True
-        fits = fits_whole(view.shape, self.config)
-        return self.config.needs_plane and fits and self.dtype == torch.float32
+        return self.config.needs_plane and fits_whole(view.shape, self.config)
 
     def _in_one_piece(
         self, view: PlaneView, vector: NDArray[np.float32], token: CancelToken | None
@@ -138,8 +137,9 @@ class NetworkRunner:
             token.raise_if_cancelled()
         place = (slice(0, view.shape[0]), slice(0, view.shape[1]))
         tile = Tile(place, place, place)
+        network = self.ready.whole(vector, _pixels(view))
         try:
-            return place, self.ready.unfolded(vector).start(view.read(*place), tile.keep)()
+            return place, network.start(view.read(*place), tile.keep)()
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             return None

@@ -89,7 +89,7 @@ def _timed(loaded: Loaded, tile: NDArray[np.float32], keep: Window) -> float:
 
 def _key(config: NetworkConfig, plain: TorchEngine) -> str:
     """What the answer depends on: the network's size, the computer, and both libraries."""
-    from openvino import get_version
+    from openvino import get_version  # type: ignore[import-untyped]
 
     network = (config.widths, config.convs_per_stage, config.in_channels, config.out_channels)
     here = (platform.node(), platform.machine(), torch.get_num_threads())

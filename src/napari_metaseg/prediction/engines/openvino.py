@@ -78,6 +78,6 @@ class OpenVinoNetwork:
 
 @cache
 def _core() -> Any:
-    from openvino import Core
+    from openvino import Core  # type: ignore[import-untyped]
 
     return Core()

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_metaseg.networks.fold import FoldedHead, FoldedUnit
+from napari_metaseg.conditioning.blocks import SE, Gate, JointFusion
+from napari_metaseg.networks.fold import FoldedHead, FoldedUnit, LiveGate
 from napari_metaseg.networks.lean import Join, LeanUNet, Window
 
 Node = Any
@@ -20,7 +21,7 @@ def graph_of(network: LeanUNet, shape: tuple[int, int, int], keep: Window) -> An
     It is `LeanUNet.forward`, operation by operation. The network's weights must be float32 and on
     the CPU, and OpenVINO installed.
     """
-    from openvino import Model
+    from openvino import Model  # type: ignore[import-untyped]
     from openvino import opset13 as ops
 
     image = ops.parameter([1, *shape], name="image")
@@ -52,10 +53,13 @@ class _Builder:
         return self.head(net.head, self.cut(x, keep.within(here)))
 
     def stage(self, stage: nn.Module, x: Node) -> Node:
-        """All units of a level."""
-        for unit in stage.children():
-            assert isinstance(unit, FoldedUnit)
-            x = self.unit(unit, x)
+        """All units of a level, and its gate where that looks at the image."""
+        for part in stage.children():
+            if isinstance(part, LiveGate):
+                x = self.gate(part, x)
+            else:
+                assert isinstance(part, FoldedUnit)
+                x = self.unit(part, x)
         return x
 
     def unit(self, unit: FoldedUnit, x: Node) -> Node:
@@ -67,7 +71,7 @@ class _Builder:
 
     def join(self, join: Join, skip: Node, below: Node) -> Node:
         """As `Join`."""
-        if join.mix is not None:
+        if isinstance(join.mix, nn.Conv2d):
             below = self.biased(self.conv(below, join.mix.weight), join.mix.bias)
         grown = self.ops.convolution_backprop_data(
             below,
@@ -79,6 +83,30 @@ class _Builder:
         )
         seen = self.biased(self.conv(skip, join.weight), join.bias)
         return self.above(self.ops.add(seen, grown), join.floor)
+
+    def gate(self, gate: LiveGate, x: Node) -> Node:
+        """As `LiveGate`, for the blocks whose layers are known here."""
+        ops, block = self.ops, gate.block
+        seen = ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)
+        if not isinstance(block, SE):
+            seen = ops.concat([seen, _values(gate.m)], axis=1)
+        if isinstance(block, JointFusion):
+            shift = self.linear(block.generator, ops.relu(self.linear(block.join, seen)))
+            return ops.add(x, self.per_channel(shift))
+        assert isinstance(block, Gate)
+        both = self.linear(block.excite, ops.relu(self.linear(block.squeeze, seen)))
+        a, shift = ops.split(both, 1, 2).outputs()
+        scale = self.per_channel(ops.sigmoid(a))
+        return ops.add(ops.multiply(x, scale), self.per_channel(shift))
+
+    def linear(self, layer: nn.Linear, x: Node) -> Node:
+        """A fully connected layer."""
+        product = self.ops.matmul(x, _values(layer.weight), transpose_a=False, transpose_b=True)
+        return self.ops.add(product, _values(layer.bias)[None])
+
+    def per_channel(self, x: Node) -> Node:
+        """(1, C) as (1, C, 1, 1)."""
+        return self.ops.unsqueeze(x, np.array([2, 3]))
 
     def head(self, head: FoldedHead, x: Node) -> Node:
         """As `FoldedHead`."""

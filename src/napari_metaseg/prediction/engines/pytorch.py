@@ -69,7 +69,7 @@ def arriving(result: Tensor) -> Finish:
         return lambda: np.ascontiguousarray(result.cpu().numpy())
     here = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
     here.copy_(result, non_blocking=True)
-    event = torch.cuda.Event()
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
     event.record()
 
     def finish() -> NDArray[np.float32]:
