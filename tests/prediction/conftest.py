@@ -14,13 +14,13 @@ def run():
     return _run
 
 
-def _run(small_package, out, *inputs, stated=None, token=None, **settings):
+def _run(small_package, out, *inputs, stated=None, token=None, seen=None, **settings):
     request = PredictionRequest(
         package=str(small_package), inputs=tuple(map(str, inputs)), out=out, stated=stated or {},
         device="cpu", **settings,
     )  # fmt: skip
     events = predict_files(request, token or CancelToken())
-    seen = []
+    seen = [] if seen is None else seen
     while True:
         try:
             seen.append(next(events))

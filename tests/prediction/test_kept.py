@@ -129,6 +129,16 @@ def test_a_stopped_job_goes_on_with_the_first_image_that_is_not_finished(
     assert len(json.loads((out / "predictions.json").read_text())) == len(entries) == 3
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
+    small_package, images, tmp_path, run
+):
+    (tmp_path / "out").write_text("a file")
+    seen = []
+    with pytest.raises(InputError, match=r"cannot write to .*out"):
+        run(small_package, tmp_path / "out", images, seen=seen)
+    assert not computed(seen)
+
+
 def test_an_image_that_cannot_be_read_costs_no_other(small_package, images, tmp_path, run):
     pixels = np.full((40, 48), np.nan, np.float32)
     write_ome_tiff(images / "b.ome.tif", pixels, "YX", None)

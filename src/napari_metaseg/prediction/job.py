@@ -8,6 +8,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event, Notice
 from napari_metaseg.packages.package import ModelPackage, load_package
 from napari_metaseg.prediction.clock import JobClock
+from napari_metaseg.prediction.cluster import predict_on_workers
 from napari_metaseg.prediction.kept import predict_and_note
 from napari_metaseg.prediction.lists import ResultLists
 from napari_metaseg.prediction.outcome import Outcome, failure_of
@@ -35,10 +36,15 @@ def predict_files(
     yield from (Notice(text) for text in unused)
     setup = make_setup(request, package)
     tasks = yield from plan_tasks(request, package.manifest, token)
+    setup.finished.prepare()
     lists = ResultLists(request.out, tasks, unused)
     try:
         left = tasks if request.recompute else (yield from _take_finished(setup, tasks, lists))
-        failed = yield from _collect(_here(setup, package, left, token), lists)
+        if left and (request.workers or request.scheduler):
+            items = predict_on_workers(request, setup, left, token)
+        else:
+            items = _here(setup, package, left, token)
+        failed = yield from _collect(items, lists, len(tasks))
     finally:
         lists.write()
     if failed:
@@ -78,7 +84,7 @@ def _here(
 
 
 def _collect(
-    items: Generator[Event | Outcome, None, None], lists: ResultLists
+    items: Generator[Event | Outcome, None, None], lists: ResultLists, total: int
 ) -> Generator[Event, None, list[Outcome]]:
     """List the images as they are finished and pass on what else is told; those that failed."""
     failed: list[Outcome] = []
@@ -87,7 +93,8 @@ def _collect(
             yield item
         elif isinstance(item.result, InputError):
             failed.append(item)
-            yield Notice(f"{item.task.row.name} could not be segmented: {item.result}")
+            if total > 1:  # a single one is told at the end, which is now
+                yield Notice(f"not segmented: {failure_of([item], total)}")
         else:
             lists.add(item.task, item.result)
             yield from (Notice(f"{item.task.row.name}: {text}") for text in item.result.notices)

@@ -22,6 +22,10 @@ from napari_metaseg.prediction.results import PredictionEntry
 
 FOLDER = ".metaseg"
 """The hidden folder among the results that holds the notes."""
+_ABOUT = """\
+Of what each image here was made: its files, metadata, model and settings. While that is the same,
+'metaseg predict' does not compute the image again. Without these notes it does.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class FinishedImages:
 
     out: Path
     made_with: str
+
+    def prepare(self) -> None:
+        """Make the folders; raises `InputError` where nothing can be written."""
+        with atomic_path(self.out / FOLDER / "about.txt") as temporary:
+            temporary.write_text(_ABOUT, encoding="utf-8")
 
     def get(self, task: ImageTask) -> PredictionEntry | None:
         """What was written for the task, if that is what would be written now.

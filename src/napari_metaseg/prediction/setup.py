@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from napari_metaseg.packages.package import ModelPackage, find_package
 from napari_metaseg.prediction.device import resolve_device, resolve_precision
-from napari_metaseg.prediction.kept import FinishedImages, digest_of
+from napari_metaseg.prediction.kept import FOLDER, FinishedImages, digest_of
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import GatesName, PredictionRequest
 
@@ -20,7 +20,8 @@ class Setup:
     """Model, settings and place of the results.
 
     `precision` is settled here, for all processes alike, since it changes results; `device` is
-    looked for where the work is done. `made_with` is the digest of model and settings.
+    looked for where the work is done. `made_with` is the digest of model and settings, `run` names
+    a run that workers take part in.
     """
 
     package: Path
@@ -30,6 +31,12 @@ class Setup:
     gates: GatesName
     out: Path
     made_with: str = ""
+    run: str = ""
+
+    @property
+    def mark(self) -> Path:
+        """A file among the results that is there while this run lasts."""
+        return self.out / FOLDER / f"run-{self.run}"
 
     @property
     def finished(self) -> FinishedImages:
