@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from napari_metaseg.acquisition.fields import (
@@ -159,11 +160,18 @@ def _parse_index(name: str, text: str, line: int) -> int | None:
     return value
 
 
-def write_cohort(rows: Sequence[CohortRow], path: Path, *, fields: Sequence[str] = ()) -> None:
+def write_cohort(
+    rows: Sequence[CohortRow],
+    path: Path,
+    *,
+    fields: Sequence[str] = (),
+    further: Mapping[str, Sequence[object]] = MappingProxyType({}),
+) -> None:
     """Write rows as a cohort table with paths relative to it, whole or not at all.
 
     CSV, or parquet where the name ends so. `fields` are columns to write even where no row states
-    them; those that rows state follow by name.
+    them; those that rows state follow by name. `further` columns, a cell a row, stand last: they
+    are for people, and ignored when the table is read.
     """
     stated = sorted({name for row in rows for name in row.stated})
     own: tuple[str, ...] = (*_OWN_COLUMNS, *_INDEX_COLUMNS)
@@ -171,7 +179,11 @@ def write_cohort(rows: Sequence[CohortRow], path: Path, *, fields: Sequence[str]
         own += (_AXES_COLUMN,)
     names = tuple(dict.fromkeys((*fields, *stated)))
     folder = path.resolve().parent
-    write_table(path, (*own, *names), [_cells(row, folder, own, names) for row in rows])
+    cells = [_cells(row, folder, own, names) for row in rows]
+    added = list(zip(*further.values(), strict=True)) or [()] * len(rows)
+    write_table(
+        path, (*own, *names, *further), [(*c, *a) for c, a in zip(cells, added, strict=True)]
+    )
 
 
 def _cells(

@@ -13,7 +13,11 @@ from napari_metaseg.events import CancelToken
 _DESCRIPTION = """\
 Segment images with a model package. For each image three files are written: objects (_labels),
 classes (_classes) and probability (_probability), as OME-TIFF with the image's own metadata (as
-OME-Zarr where the image is one).
+OME-Zarr where the image is one). Of a plate, every field of every well is an image.
+
+Images that are finished in the output folder, with the same metadata, model and settings, are not
+computed again: the same line goes on where it was stopped. review.csv there lists the results, the
+most doubtful first, as a cohort table.
 
   metaseg predict nuclei image.ome.tif --out results
   metaseg predict nuclei folder/ 'more/*.tif' --out results
@@ -34,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "inputs",
         nargs="+",
         metavar="IMAGE",
-        help="images, folders, patterns such as 'a/*.tif', or a cohort table",
+        help="images, folders, plates, patterns such as 'a/*.tif', or a cohort table",
     )
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
     parser.add_argument(
@@ -63,9 +67,31 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="methods that look at the image (sme, for instance) average all of a large image, or "
         "a sample of it: faster, not exact (default: exact)",
     )
+    parser.add_argument(
+        "--recompute",
+        action="store_true",
+        help="compute images anew that are finished in the output folder",
+    )
+    _add_places(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON, only that")
     add_device(parser)
     parser.set_defaults(run=run)
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("many images at a time", "needs napari-metaseg[cluster]")
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="share the images among N processes of this computer",
+    )
+    group.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="share them among the workers of a running dask scheduler, such as tcp://node1:8786",
+    )
 
 
 def run(arguments: argparse.Namespace, token: CancelToken) -> int:
@@ -84,6 +110,9 @@ def run(arguments: argparse.Namespace, token: CancelToken) -> int:
             "precision": arguments.precision,
             "tile_px": arguments.tile_px,
             "gates": arguments.gates,
+            "recompute": arguments.recompute,
+            "workers": arguments.workers,
+            "scheduler": arguments.scheduler,
         },
     )
     entries = follow(predict_files(request, token), quiet=arguments.json)

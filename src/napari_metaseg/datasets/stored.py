@@ -15,6 +15,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.images.labels import labels_of
 from napari_metaseg.images.open import open_images, pick_image
 from napari_metaseg.images.protocol import ImageSource
+from napari_metaseg.images.sidecar import sidecar_path
 
 _KEPT_OPEN = 8
 
@@ -74,18 +75,19 @@ class StoredPlane:
 def opened(path: Path, scene: str = "") -> ImageSource:
     """The image of a file, opened without reading pixels; the latest few files are kept.
 
-    A file that has changed is opened anew. Readers hold no file open and may be shared by threads.
+    A file that has changed, or whose sidecar has, is opened anew. Readers hold no file open and may
+    be shared by threads.
     """
     return pick_image(opened_scenes(path), scene)
 
 
 def opened_scenes(path: Path) -> tuple[ImageSource, ...]:
     """Every image of a file; see `opened`."""
-    return _scenes(path, stamp(path))
+    return _scenes(path, stamp(path), stamp(sidecar_path(path)))
 
 
 @lru_cache(maxsize=_KEPT_OPEN)
-def _scenes(path: Path, _stamp: tuple[int, int]) -> tuple[ImageSource, ...]:
+def _scenes(path: Path, *_stamps: tuple[int, int]) -> tuple[ImageSource, ...]:
     return open_images(path)
 
 

@@ -17,7 +17,7 @@ from napari_metaseg.images.masks import MaskFinder, kind_of, looks_like_mask
 from napari_metaseg.images.open import open_images
 from napari_metaseg.images.protocol import ImageSource, plain_stem
 from napari_metaseg.images.walk import walk
-from napari_metaseg.images.without_pixels import ImageOfFiles, has_pixels
+from napari_metaseg.images.without_pixels import files_of, has_pixels
 
 
 @dataclass(frozen=True)
@@ -86,20 +86,13 @@ def _rows_of(
         return
     if images and images[0].path != path and images[0].path.resolve() in claimed:
         return  # a plate that was found from the folder above as well
-    claimed.update(file.resolve() for file in _files(images))
+    claimed.update(file.resolve() for image in images for file in files_of(image))
     there = [image for image in images if has_pixels(image)]
     if len(there) < len(images):
         number = len(images) - len(there)
         yield Notice(f"{path}: the pixel files of {number} images are not there; left out")
     for image in there:
         yield from _row(image, folder, finder, alone=len(images) == 1)
-
-
-def _files(images: tuple[ImageSource, ...]) -> Iterator[Path]:
-    for image in images:
-        yield image.path
-        if isinstance(image, ImageOfFiles):
-            yield from (file.path for file in image.files.values())
 
 
 def _row(

@@ -7,7 +7,7 @@ seen, what is not is named when it is asked for, and the record is whole either 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -87,6 +87,13 @@ def has_pixels(image: ImageSource) -> bool:
     if not isinstance(image, ImageOfFiles):
         return True
     return "Y" in image.axes and any(file.path.is_file() for file in image.files.values())
+
+
+def files_of(image: ImageSource) -> Iterator[Path]:
+    """The file (or folder) that was opened, and the files that hold its planes if they are more."""
+    yield image.path
+    if isinstance(image, ImageOfFiles):
+        yield from (file.path for file in image.files.values())
 
 
 def plane_axes(sizes: Mapping[str, int], path: Path) -> tuple[str, tuple[int, ...]]:

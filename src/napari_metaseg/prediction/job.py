@@ -1,18 +1,21 @@
-"""Predict many files, one image after the other."""
+"""Predict many files: what is finished is kept, the rest is computed here or by workers."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 
-from napari_metaseg.events import CancelToken, Event, Notice, Progress
-from napari_metaseg.packages.package import load_package
-from napari_metaseg.prediction.one_image import predict_image
+from napari_metaseg.errors import InputError
+from napari_metaseg.events import CancelToken, Event, Notice
+from napari_metaseg.packages.package import ModelPackage, load_package
+from napari_metaseg.prediction.clock import JobClock
+from napari_metaseg.prediction.cluster import predict_on_workers
+from napari_metaseg.prediction.kept import predict_and_note
+from napari_metaseg.prediction.lists import ResultLists
+from napari_metaseg.prediction.outcome import Outcome, failure_of
 from napari_metaseg.prediction.plan import ImageTask, plan_tasks
-from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import PredictionRequest
-from napari_metaseg.prediction.results import PredictionEntry, write_index
+from napari_metaseg.prediction.results import PredictionEntry
+from napari_metaseg.prediction.setup import Setup, make_setup
 
 
 def predict_files(
@@ -20,59 +23,79 @@ def predict_files(
 ) -> Generator[Event, None, list[PredictionEntry]]:
     """Predict every image of the request; all are opened and checked before the first is computed.
 
-    Yields progress per plane. Every image's results and `predictions.json` are complete files as
-    soon as they stand there; a cancel keeps those of the images that were finished, then raises
-    `Cancelled`. Raises `InputError` for what cannot be read or predicted.
+    Yields progress per plane. Images that are finished in `out` with the same metadata, model and
+    settings are taken as they are. An image's results are complete files as soon as they stand
+    there; `predictions.json` and `review.csv` list them, at the latest at the end, however it
+    comes. A cancel keeps the images that were finished, then raises `Cancelled`. Raises
+    `InputError` for what cannot be opened, and once all others are done for what cannot be read.
     """
     package = load_package(request.package)
-    predictor = Predictor(
-        package,
-        device=request.device,
-        precision=request.precision,
-        tile_px=request.tile_px,
-        gates=request.gates,
-    )
-    free = list(package.manifest.field_names)
-    request.check_names(free)
-    unused = request.unused(free)
+    names = list(package.manifest.field_names)
+    request.check_names(names)
+    unused = request.unused(names)
     yield from (Notice(text) for text in unused)
-    tasks = plan_tasks(request, package.manifest)
-    clock = _Clock(tasks)
-    entries: list[PredictionEntry] = []
+    setup = make_setup(request, package)
+    tasks = yield from plan_tasks(request, package.manifest, token)
+    setup.finished.prepare()
+    lists = ResultLists(request.out, tasks, unused)
+    try:
+        left = tasks if request.recompute else (yield from _take_finished(setup, tasks, lists))
+        if left and (request.workers or request.scheduler):
+            items = predict_on_workers(request, setup, left, token)
+        else:
+            items = _here(setup, package, left, token)
+        failed = yield from _collect(items, lists, len(tasks))
+    finally:
+        lists.write()
+    if failed:
+        raise failure_of(failed, len(tasks))
+    return lists.entries
+
+
+def _take_finished(
+    setup: Setup, tasks: Sequence[ImageTask], lists: ResultLists
+) -> Generator[Event, None, list[ImageTask]]:
+    """List what is finished already; the tasks that are left."""
+    left = []
     for task in tasks:
-        entry = yield from clock.over(task, predict_image(predictor, task, request.out, token))
-        entries.append(replace(entry, notices=(*unused, *entry.notices)))
-        write_index(request.out, entries)
-        yield from (Notice(f"{task.row.name}: {text}") for text in entry.notices)
-    return entries
+        entry = setup.finished.get(task)
+        if entry is None:
+            left.append(task)
+        else:
+            lists.add(task, entry)
+    kept = len(tasks) - len(left)
+    if kept:
+        text = f"{kept} of {len(tasks)} image(s) are finished already, with the same model, "
+        yield Notice(f"{text}metadata and settings: taken as they are", concerns=False)
+    return left
 
 
-class _Clock:
-    """Progress of one image as progress of all: counted in steps, timed by pixels."""
-
-    def __init__(self, tasks: Sequence[ImageTask]) -> None:
-        self._steps, self._pixels = sum(t.steps for t in tasks), sum(t.pixels for t in tasks)
-        self._done_steps, self._done_pixels = 0, 0
-        self._start = time.monotonic()
-
-    def over(
-        self, task: ImageTask, events: Generator[Event, None, PredictionEntry]
-    ) -> Generator[Event, None, PredictionEntry]:
-        """The events of one image, with its progress told as that of the whole job."""
+def _here(
+    setup: Setup, package: ModelPackage, tasks: Sequence[ImageTask], token: CancelToken
+) -> Generator[Event | Outcome, None, None]:
+    """Compute one image after the other in this process."""
+    predictor, clock = setup.predictor(package), JobClock(tasks)
+    for task in tasks:
+        events = predict_and_note(predictor, task, setup.finished, token)
         try:
-            while True:
-                event = next(events)
-                yield self._told(task, event) if isinstance(event, Progress) else event
-        except StopIteration as stop:
-            self._done_steps += task.steps
-            self._done_pixels += task.pixels
-            entry: PredictionEntry = stop.value
-            return entry
+            yield Outcome(task, (yield from clock.over(task, events)))
+        except InputError as error:
+            yield Outcome(task, error)
 
-    def _told(self, task: ImageTask, event: Progress) -> Progress:
-        parts = max(event.total, 1)
-        done = self._done_pixels + task.pixels * event.done / parts
-        spent = time.monotonic() - self._start
-        left = spent / done * (self._pixels - done) if done else None
-        steps = self._done_steps + task.steps * event.done // parts
-        return Progress(steps, self._steps, event.message, left)
+
+def _collect(
+    items: Generator[Event | Outcome, None, None], lists: ResultLists, total: int
+) -> Generator[Event, None, list[Outcome]]:
+    """List the images as they are finished and pass on what else is told; those that failed."""
+    failed: list[Outcome] = []
+    for item in items:
+        if not isinstance(item, Outcome):
+            yield item
+        elif isinstance(item.result, InputError):
+            failed.append(item)
+            if total > 1:  # a single one is told at the end, which is now
+                yield Notice(f"not segmented: {failure_of([item], total)}")
+        else:
+            lists.add(item.task, item.result)
+            yield from (Notice(f"{item.task.row.name}: {text}") for text in item.result.notices)
+    return failed

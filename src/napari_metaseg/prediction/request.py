@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from napari_metaseg.acquisition.fields import (
     CONDITION_FIELDS,
@@ -37,6 +37,8 @@ class PredictionRequest(_Request):
     `inputs` are images, folders, glob patterns or cohort tables. `stated` are condition values that
     win over everything known of the images (`--set`); they are checked when the request is made,
     free ones by the project that the inputs belong to. `gates` are those of `Predictor`.
+    What is finished in `out` is taken as it is unless `recompute`. `workers` is how many processes
+    of this computer share the images, `scheduler` the address of a dask scheduler whose workers do.
     """
 
     package: str
@@ -44,6 +46,18 @@ class PredictionRequest(_Request):
     out: Path
     stated: Mapping[str, Value] = {}
     gates: GatesName = "exact"
+    recompute: bool = False
+    workers: int | None = Field(default=None, ge=1)
+    scheduler: str = ""
+
+    @model_validator(mode="after")
+    def _check_places(self) -> Self:
+        if self.workers and self.scheduler:
+            raise InputError(
+                "--workers and --scheduler cannot be given together",
+                way_out="Leave out --workers: how many a scheduler has is said where it is started",
+            )
+        return self
 
     @field_validator("stated")
     @classmethod

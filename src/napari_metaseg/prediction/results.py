@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,14 +13,12 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from napari_metaseg.acquisition.record import AcquisitionRecord, Value
-from napari_metaseg.files import atomic_path
 from napari_metaseg.images.protocol import ImageSource, numbering_axes
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.prediction.inputs import is_store
 from napari_metaseg.prediction.plan import ImageTask
 from napari_metaseg.prediction.predictor import PlanePrediction
 
-INDEX = "predictions.json"
 _DOUBTFUL = (0.25, 0.75)
 
 
@@ -54,6 +51,16 @@ class Content:
             possible_px=int(np.count_nonzero(foreground >= low)),
             uncertain_px=int(np.count_nonzero((foreground >= low) & (foreground < high))),
         )
+
+    @property
+    def foreground_share(self) -> float:
+        """Foreground of all pixels, 0 to 1."""
+        return self.foreground_px / max(self.pixels, 1)
+
+    @property
+    def uncertain_share(self) -> float:
+        """Uncertain of all possible foreground, 0 to 1; 0 where nothing may be foreground."""
+        return self.uncertain_px / max(self.possible_px, 1)
 
     def __add__(self, other: Content) -> Content:
         return Content(
@@ -174,10 +181,3 @@ def _in_order(planes: list[NDArray[Any]], source: ImageSource, axes: str) -> NDA
     array = np.stack(planes).reshape(*(source.size(a) for a in by_tz), *planes[0].shape)
     order = [by_tz.index(a) for a in axes if a in "TZ"]
     return array.transpose(*order, *range(len(order), array.ndim))
-
-
-def write_index(out: Path, entries: Sequence[PredictionEntry]) -> None:
-    """Write `predictions.json`, the list of what was written."""
-    text = json.dumps([e.listed() for e in entries], indent=1, allow_nan=False, ensure_ascii=False)
-    with atomic_path(out / INDEX) as temporary:
-        temporary.write_text(text, encoding="utf-8")
