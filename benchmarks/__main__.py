@@ -10,7 +10,13 @@ from benchmarks.first_mask import first_mask_s, first_mask_sparse_s
 from benchmarks.latency import train_gui_latency_p95_ms
 from benchmarks.measure import Benchmark
 from benchmarks.opening import open_peak_mb, open_vs_tifffile
-from benchmarks.prediction import fold_vs_plain, predict_vs_monai_fp32
+from benchmarks.prediction import (
+    fold_vs_plain,
+    predict_vs_monai_bf16,
+    predict_vs_monai_fp32,
+    predict_vs_monai_same_net,
+    predict_vs_network,
+)
 from benchmarks.startup import import_s
 from benchmarks.training import (
     cond_step_vs_plain,
@@ -24,6 +30,9 @@ BENCHMARKS = (
     open_peak_mb,
     fold_vs_plain,
     predict_vs_monai_fp32,
+    predict_vs_monai_bf16,
+    predict_vs_monai_same_net,
+    predict_vs_network,
     train_vs_plain,
     data_share,
     cond_step_vs_plain,

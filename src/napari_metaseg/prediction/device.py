@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16"]
+EngineName = Literal["auto", "torch", "openvino"]
+"""auto: OpenVINO where it is installed, can run the network, and was measured to be faster."""
 
 
 def resolve_device(name: str = "auto") -> torch.device:

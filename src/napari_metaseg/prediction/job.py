@@ -13,6 +13,7 @@ from napari_metaseg.prediction.kept import predict_and_note
 from napari_metaseg.prediction.lists import ResultLists
 from napari_metaseg.prediction.outcome import Outcome, failure_of
 from napari_metaseg.prediction.plan import ImageTask, plan_tasks
+from napari_metaseg.prediction.precision import precision_notice
 from napari_metaseg.prediction.request import PredictionRequest
 from napari_metaseg.prediction.results import PredictionEntry
 from napari_metaseg.prediction.setup import Setup, make_setup
@@ -75,6 +76,9 @@ def _here(
 ) -> Generator[Event | Outcome, None, None]:
     """Compute one image after the other in this process."""
     predictor, clock = setup.predictor(package), JobClock(tasks)
+    rounding = precision_notice(predictor)
+    if rounding:
+        yield Notice(rounding, concerns=False)
     for task in tasks:
         events = predict_and_note(predictor, task, setup.finished, token)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
-from napari_metaseg.datasets.inputs import input_plane
+from napari_metaseg.datasets.inputs import raw_plane
 from napari_metaseg.events import CancelToken, Event, Progress
 from napari_metaseg.prediction.plan import ImageTask
 from napari_metaseg.prediction.predictor import Predictor
@@ -24,7 +24,7 @@ def predict_image(
     source = task.open()
     results = []
     for (z, t), condition in zip(task.planes, task.conditions, strict=True):
-        image = input_plane(source, task.channels, z=z, t=t)
+        image = raw_plane(source, task.channels, z=z, t=t)
         results.append(predictor.predict_plane(image, condition, token=token))
         yield Progress(len(results), len(task.planes), task.row.name)
     return write_results(out, task, results)

@@ -17,8 +17,7 @@ from napari_metaseg.datasets.resize import needed, resize_window, scaled_shape
 from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.package import ModelPackage
-from napari_metaseg.prediction.device import resolve_device, resolve_precision
-from napari_metaseg.prediction.engines.protocol import EngineName
+from napari_metaseg.prediction.device import EngineName, resolve_device, resolve_precision
 from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
 from napari_metaseg.prediction.members import member_notices, member_weights
 from napari_metaseg.prediction.request import GatesName

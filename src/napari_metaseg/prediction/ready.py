@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from napari_metaseg.networks.fold import FoldedUNet, fold, fold_around_gates
 from napari_metaseg.networks.unet import ConditionedUNet
+from napari_metaseg.prediction.device import EngineName
 from napari_metaseg.prediction.engines.choice import engine_for
-from napari_metaseg.prediction.engines.protocol import Engine, EngineName, Loaded
+from napari_metaseg.prediction.engines.protocol import Engine, Loaded
 from napari_metaseg.prediction.engines.pytorch import TorchEngine
 
 _KEPT = 16

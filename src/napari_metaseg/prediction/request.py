@@ -17,7 +17,7 @@ from napari_metaseg.acquisition.fields import (
 from napari_metaseg.acquisition.project import find_project
 from napari_metaseg.acquisition.record import Value
 from napari_metaseg.errors import InputError
-from napari_metaseg.prediction.device import DeviceName, PrecisionName
+from napari_metaseg.prediction.device import DeviceName, EngineName, PrecisionName
 
 GatesName = Literal["exact", "fast"]
 """What methods that look at the image average: the whole plane, or a sample of a large one."""
@@ -28,7 +28,8 @@ class _Request(BaseModel):
 
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
-    tile_px: int = Field(default=512, ge=32, le=16384)
+    tile_px: int | None = Field(default=None, ge=32, le=16384)
+    engine: EngineName = "auto"
 
 
 class PredictionRequest(_Request):

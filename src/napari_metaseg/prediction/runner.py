@@ -26,7 +26,8 @@ from napari_metaseg.prediction.averages import (
     fits_whole,
     sample_tiles,
 )
-from napari_metaseg.prediction.engines.protocol import EngineName, Finish, Loaded
+from napari_metaseg.prediction.device import EngineName
+from napari_metaseg.prediction.engines.protocol import Finish, Loaded
 from napari_metaseg.prediction.ready import ReadyNetworks
 from napari_metaseg.prediction.request import GatesName
 from napari_metaseg.prediction.tiling import Place, Steps, Tile, plan_tiles

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from napari_metaseg.packages.package import ModelPackage, find_package
-from napari_metaseg.prediction.device import resolve_device, resolve_precision
+from napari_metaseg.prediction.device import EngineName, resolve_device, resolve_precision
 from napari_metaseg.prediction.kept import FOLDER, FinishedImages, digest_of
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import GatesName, PredictionRequest
@@ -27,7 +27,8 @@ class Setup:
     package: Path
     device: str
     precision: str
-    tile_px: int
+    tile_px: int | None
+    engine: EngineName
     gates: GatesName
     out: Path
     made_with: str = ""
@@ -51,6 +52,7 @@ class Setup:
             precision=self.precision,
             tile_px=self.tile_px,
             gates=self.gates,
+            engine=self.engine,
         )
 
     def digest(self, package: ModelPackage) -> str:
@@ -80,6 +82,7 @@ def make_setup(request: PredictionRequest, package: ModelPackage) -> Setup:
         device=request.device,
         precision="bf16" if "bfloat16" in str(dtype) else "fp32",
         tile_px=request.tile_px,
+        engine=request.engine,
         gates=request.gates,
         out=request.out.absolute(),
     )

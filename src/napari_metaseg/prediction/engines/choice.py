@@ -18,8 +18,9 @@ from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.fold import FoldedUNet, fold
 from napari_metaseg.networks.lean import Window
 from napari_metaseg.networks.unet import build_network
+from napari_metaseg.prediction.device import EngineName
 from napari_metaseg.prediction.engines import openvino
-from napari_metaseg.prediction.engines.protocol import Engine, EngineName, Loaded
+from napari_metaseg.prediction.engines.protocol import Engine, Loaded
 from napari_metaseg.prediction.engines.pytorch import TorchEngine
 
 _SIDE_PX, _HALO_PX = 256, 48

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from napari_metaseg.networks.fold import FoldedUNet
 from napari_metaseg.networks.lean import LeanUNet, Window, lean
+from napari_metaseg.prediction.device import EngineName
 from napari_metaseg.prediction.engines.openvino_graph import graph_of
-from napari_metaseg.prediction.engines.protocol import EngineName, Finish
+from napari_metaseg.prediction.engines.protocol import Finish
 from napari_metaseg.prediction.engines.pytorch import probability_of
 
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}

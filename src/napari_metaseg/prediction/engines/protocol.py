@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_metaseg.networks.fold import FoldedUNet
 from napari_metaseg.networks.lean import Window
-
-EngineName = Literal["auto", "torch", "openvino"]
-"""auto: OpenVINO where it is installed, can run the network, and was measured to be faster."""
+from napari_metaseg.prediction.device import EngineName
 
 Finish = Callable[[], NDArray[np.float32]]
 

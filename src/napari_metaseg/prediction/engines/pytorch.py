@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from napari_metaseg.networks.fold import FoldedUNet
 from napari_metaseg.networks.lean import LeanUNet, Window, lean
-from napari_metaseg.prediction.engines.protocol import EngineName, Finish
+from napari_metaseg.prediction.device import EngineName
+from napari_metaseg.prediction.engines.protocol import Finish
 
 
 class TorchEngine:
