@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from benchmarks.cluster import dask_2_vs_1
 from benchmarks.first_mask import first_mask_s, first_mask_sparse_s
 from benchmarks.latency import train_gui_latency_p95_ms
 from benchmarks.measure import Benchmark
@@ -33,6 +34,7 @@ BENCHMARKS = (
     predict_vs_monai_bf16,
     predict_vs_monai_same_net,
     predict_vs_network,
+    dask_2_vs_1,
     train_vs_plain,
     data_share,
     cond_step_vs_plain,

@@ -66,15 +66,20 @@ def fold_vs_plain(effort: Effort) -> Benchmark:
 def predict_vs_monai_fp32(effort: Effort) -> Benchmark:
     """MONAI's sliding window at its usual settings over our predictor, both in fp32."""
     sides = {"monai": _MONAI, "ours": "Predictor at its defaults, fp32, exact"}
-    return _against("monai", "ours", Benchmark(
-        "predict_vs_monai_fp32", "ratio", target=4, better="higher", sides=sides), effort)  # fmt: skip
+    return _against(
+        "monai", "ours", Benchmark("predict_vs_monai_fp32", "ratio", 4, "higher", sides), effort
+    )
 
 
 def predict_vs_monai_bf16(effort: Effort) -> Benchmark:
     """The same MONAI over our predictor in bf16."""
     sides = {"monai": _MONAI, "ours_bf16": "Predictor at its defaults, bf16"}
-    return _against("monai", "ours_bf16", Benchmark(
-        "predict_vs_monai_bf16", "ratio", target=8, better="higher", sides=sides), effort)  # fmt: skip
+    return _against(
+        "monai",
+        "ours_bf16",
+        Benchmark("predict_vs_monai_bf16", "ratio", 8, "higher", sides),
+        effort,
+    )
 
 
 def predict_vs_monai_same_net(effort: Effort) -> Benchmark:
@@ -83,8 +88,12 @@ def predict_vs_monai_same_net(effort: Effort) -> Benchmark:
         "same_net": "MONAI as above, but given the network and engine that our predictor uses",
         "ours": "Predictor at its defaults, fp32, exact",
     }
-    return _against("same_net", "ours", Benchmark(
-        "predict_vs_monai_same_net", "ratio", target=1.6, better="higher", sides=sides), effort)  # fmt: skip
+    return _against(
+        "same_net",
+        "ours",
+        Benchmark("predict_vs_monai_same_net", "ratio", 1.6, "higher", sides),
+        effort,
+    )
 
 
 def predict_vs_network(effort: Effort) -> Benchmark:
@@ -93,8 +102,9 @@ def predict_vs_network(effort: Effort) -> Benchmark:
         "ours": "Predictor at its defaults, fp32: raw pixels to probabilities",
         "bare": "the network alone in the same engine, on the normalised plane in one piece",
     }
-    return _against("ours", "bare", Benchmark(
-        "predict_vs_network", "ratio", target=1.15, better="lower", sides=sides), effort)  # fmt: skip
+    return _against(
+        "ours", "bare", Benchmark("predict_vs_network", "ratio", 1.15, "lower", sides), effort
+    )
 
 
 def _against(over: str, under: str, bench: Benchmark, effort: Effort) -> Benchmark:

@@ -41,6 +41,7 @@ def worker_processes():
     return [c for c in children if any("spawn_main" in part for part in c.cmdline())]
 
 
+@pytest.mark.slow
 def test_workers_give_what_one_process_gives_even_if_one_is_killed(
     small_package, stacks, tmp_path, run
 ):

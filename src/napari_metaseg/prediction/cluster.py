@@ -174,7 +174,7 @@ async def _reach(address: str) -> None:
 
 @contextmanager
 def _local(count: int) -> Iterator[_Workers]:
-    """So many processes that share the cores; no page is served, and memory is not rationed."""
+    """So many processes that share the cores; they talk on this computer alone."""
     import dask
     from distributed import Client, LocalCluster
 
@@ -187,7 +187,8 @@ def _local(count: int) -> Iterator[_Workers]:
             n_workers=count,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             memory_limit=0,
             preload=[_NO_INTERRUPTS],
             silence_logs=logging.CRITICAL,
