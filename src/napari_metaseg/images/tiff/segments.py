@@ -82,11 +82,15 @@ def _place(
     start: tuple[int, int],
 ) -> None:
     """Put what a segment (D, Y, X, S) shares with the part that begins at `start`."""
-    plane, _, *corner, _ = place
-    _, *sides, _ = shape
-    into, of = [], []
-    for first, side, low, size in zip(corner, sides, start, out.shape[1:3], strict=True):
-        begin, end = max(first, low), min(first + side, low + size)
-        into.append(slice(begin - low, end - low))
-        of.append(slice(begin - first, end - first))
-    out[(plane, *into)] = segment[(0, *of)]
+    plane, _, y, x, _ = place
+    (of_y, into_y), (of_x, into_x) = (
+        _shared(first, side, low, size)
+        for first, side, low, size in zip((y, x), shape[1:3], start, out.shape[1:3], strict=True)
+    )
+    out[plane, into_y, into_x] = segment[0, of_y, of_x]
+
+
+def _shared(first: int, side: int, low: int, size: int) -> tuple[slice, slice]:
+    """What a segment from `first` shares with a part from `low`, within the one and the other."""
+    begin, end = max(first, low), min(first + side, low + size)
+    return slice(begin - first, end - first), slice(begin - low, end - low)
