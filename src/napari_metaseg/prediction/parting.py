@@ -14,6 +14,8 @@ of the distances around."""
 LEAST_VALLEY = 0.1
 _LEAST_NECK_DEPTH_PX = 0.75
 _NECK_DEPTH_SHARE = 0.1
+_MOST_DILATIONS = 32
+_FEW = 1 / 50
 EIGHT = np.ones((3, 3), bool)
 """Pixels that touch at a corner count as neighbours; pieces of a mask are joined by sides alone."""
 
@@ -96,20 +98,59 @@ def _smooth(height: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _maxima(height: NDArray[np.float32], least: float) -> NDArray[np.bool_]:
-    """The h-maxima, with what is less than h below them, of heights on a background of 0.
+    """The h-maxima, with what is less than h below them, of heights on a background of 0."""
+    from skimage.morphology import local_maxima
 
-    That background and a far higher peak are added: then a part of a plane, with few peaks or all
-    of it foreground, has the maxima of the whole; and none of what rises by less than h.
+    cut = _reconstructed(np.maximum(height - np.float32(least), 0), height)
+    found: NDArray[np.bool_] = local_maxima(cut).astype(bool) & (cut > 0)
+    return found
+
+
+def _reconstructed(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The reconstruction by dilation of `low` under `high`.
+
+    A few dilations do most of it around the peaks of cells, several times faster than the general
+    algorithm, which sorts all pixels; what is left is followed from the pixels that still change.
     """
-    from skimage.morphology import local_maxima, reconstruction
+    from skimage.morphology import reconstruction
 
-    rows = height.shape[0]
-    framed = np.zeros((rows + 2, height.shape[1]), np.float32)
-    framed[:rows] = height
-    framed[-1] = 2 * (height.max(initial=0) + least) + 1
-    cut = reconstruction(framed - np.float32(least), framed)
-    found: NDArray[np.bool_] = local_maxima(cut).astype(bool)
-    return found[:rows]
+    for _ in range(_MOST_DILATIONS):
+        grown = np.minimum(_dilated(low), high)
+        changed = grown > low
+        low = grown
+        if np.count_nonzero(changed) <= _FEW * low.size:
+            return _followed(low, high, changed)
+    return np.asarray(reconstruction(low, high), np.float32)
+
+
+def _dilated(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each pixel's largest value among it and its eight neighbours."""
+    wide = values.copy()
+    np.maximum(wide[:, 1:], values[:, :-1], out=wide[:, 1:])
+    np.maximum(wide[:, :-1], values[:, 1:], out=wide[:, :-1])
+    out = wide.copy()
+    np.maximum(out[1:], wide[:-1], out=out[1:])
+    np.maximum(out[:-1], wide[1:], out=out[:-1])
+    return out
+
+
+def _followed(
+    low: NDArray[np.float32], high: NDArray[np.float32], changed: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """The same by waves, each from the pixels that the last one changed."""
+    width = low.shape[1] + 2
+    flat, most = (np.pad(a, 1, constant_values=-1).reshape(-1) for a in (low, high))
+    places = np.flatnonzero(np.pad(changed, 1))
+    while places.size:
+        values, raised = flat[places], []
+        for step in (y * width + x for y in (-1, 0, 1) for x in (-1, 0, 1)):
+            there = places + step
+            offered = np.minimum(values, most[there])
+            higher = offered > flat[there]
+            flat[there[higher]] = offered[higher]
+            raised.append(there[higher])
+        places = np.unique(np.concatenate(raised))
+    return flat.reshape(-1, width)[1:-1, 1:-1]
 
 
 def _flooded(
