@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from benchmarks.first_mask import first_mask_s, first_mask_sparse_s
+from benchmarks.large import predict_peak_mb
 from benchmarks.latency import train_gui_latency_p95_ms
 from benchmarks.measure import Benchmark
 from benchmarks.opening import open_peak_mb, open_vs_tifffile
@@ -24,6 +25,7 @@ BENCHMARKS = (
     open_peak_mb,
     fold_vs_plain,
     predict_vs_monai_fp32,
+    predict_peak_mb,
     train_vs_plain,
     data_share,
     cond_step_vs_plain,
