@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metaseg.events import CancelToken
-from napari_metaseg.prediction.block_view import Area, BlockView, look
+from napari_metaseg.prediction.block_view import Area, BlockView, Readable, look
 from napari_metaseg.prediction.joined import Found, Joints
 from napari_metaseg.prediction.parting import LEAST_VALLEY, neck_depth, part, peak_heights, relief
 
@@ -23,15 +23,8 @@ LOOK_PX = 512
 """So far beyond a block its objects are followed. What sticks out further is joined at borders."""
 
 
-class Grid(Protocol):
-    """An array (Y, X) in memory or on disk."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(Y, X)."""
-
-    def __getitem__(self, area: Area) -> Any:
-        """The values of an area."""
+class Grid(Readable, Protocol):
+    """An array (Y, X) in memory or on disk that can be changed."""
 
     def __setitem__(self, area: Area, values: Any) -> None:
         """Change the values of an area."""
@@ -48,9 +41,9 @@ Steps = Generator[tuple[int, int], None, Labelled]
 
 
 def label_in_blocks(
-    classes: Grid,
+    classes: Readable,
     labels: Grid,
-    depth: Grid | None = None,
+    depth: Readable | None = None,
     *,
     block_px: int = BLOCK_PX,
     look_px: int = LOOK_PX,
@@ -70,9 +63,9 @@ class _Blocks:
 
     def __init__(
         self,
-        classes: Grid,
+        classes: Readable,
         labels: Grid,
-        depth: Grid | None,
+        depth: Readable | None,
         block_px: int,
         look_px: int,
         token: CancelToken | None,
