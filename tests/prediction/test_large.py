@@ -12,15 +12,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from napari_metaseg.conditioning.schema import MetadataSchema
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken, Progress
 from napari_metaseg.images.open import open_image
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.images.zarr.write import write_zarr_image
+from napari_metaseg.networks.config import NetworkConfig
+from napari_metaseg.networks.unet import build_network
+from napari_metaseg.packages.manifest import Canonical, PackageManifest
+from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction import plan
 from napari_metaseg.prediction.large.grid import DiskGrid
+from napari_metaseg.prediction.large.predict import predict_large
 from napari_metaseg.prediction.large.work import LargeWork
+from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.prediction.request import PredictionRequest
 
 pytest.importorskip("ome_zarr")
 
@@ -141,6 +150,10 @@ def counted_whole(run, small_package, image, tmp_path):
 KILLED = """
 import os, signal, sys
 from napari_metaseg.events import CancelToken
+from napari_metaseg.networks.config import NetworkConfig
+from napari_metaseg.networks.unet import build_network
+from napari_metaseg.packages.manifest import Canonical, PackageManifest
+from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction import plan
 from napari_metaseg.prediction.job import predict_files
 from napari_metaseg.prediction.large.grid import DiskGrid
@@ -279,3 +292,51 @@ def test_a_grid_keeps_what_is_written_where_it_is_written(tmp_path):
     again = DiskGrid(tmp_path / "grid", wanted.shape, "float32")
     assert np.array_equal(again[0:33, 0:47], wanted)
     assert json.dumps(again.checksum((slice(0, 3), slice(0, 3))))
+
+
+@pytest.mark.parametrize(("objects", "outputs"), [("mask", 1), ("mask", 3), ("distance", 6)])
+@pytest.mark.parametrize("magnification", [20.0, 28.0, 11.0])
+def test_any_model_at_any_scale_gives_what_it_gives_in_memory(
+    image, tmp_path, monkeypatch, objects, outputs, magnification
+):
+    predictor = Predictor(scaled_model(objects, outputs), device="cpu", tile_px=64)
+    request = PredictionRequest(
+        package="model",
+        inputs=(str(image),),
+        out=tmp_path / "out",
+        stated={"magnification": magnification},
+    )
+    (task,) = finish(plan.plan_tasks(request, predictor.package.manifest, CancelToken()))
+    whole = predictor.predict_plane(open_image(image).plane()[None], task.conditions[0])
+    finish(predict_large(predictor, task, tmp_path / "out", CancelToken()))
+    found = pixels(tmp_path / "out", "cells", ".ome.zarr")
+    assert np.ptp(whole.probability) > 1e-3
+    assert np.array_equal(found["labels"], whole.labels)
+    assert np.array_equal(found["classes"], whole.classes)
+    assert np.allclose(found["probability"], np.squeeze(whole.probability), atol=1e-5)
+
+
+def scaled_model(objects, outputs):
+    """An untrained network, shaken so that its output varies, that sees all at 20x."""
+    network = build_network(
+        NetworkConfig(width=4, depth=2, method="none", out_channels=outputs), seed=0
+    )
+    torch.manual_seed(1)
+    for tensor in network.state_dict().values():
+        if tensor.is_floating_point():
+            tensor += 0.1 * (torch.rand_like(tensor) - 0.5)
+    manifest = PackageManifest(
+        name="model", strategy="conditioned", members=(), network=network.config,
+        metadata_schema=MetadataSchema.fit([{"magnification": 20.0}], ["magnification"]),
+        input_channels=1, classes=("a", "b")[: max(1, outputs - 1) if objects == "mask" else 1],
+        objects=objects, canonical=Canonical(field="magnification", value=20.0),
+    )  # fmt: skip
+    return ModelPackage(manifest, {"main": network.eval()})
+
+
+def finish(generator):
+    while True:
+        try:
+            next(generator)
+        except StopIteration as stop:
+            return stop.value
