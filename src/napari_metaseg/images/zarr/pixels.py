@@ -61,7 +61,8 @@ def prepare(image: Writable, axes: str, record: AcquisitionRecord | None) -> Pix
         if image.dtype.kind not in "buif":
             raise InputError("cannot write these pixels as OME-Zarr", got=str(image.dtype))
         _check_axes(image.shape, axes)
-        return Pixels(da.asarray(image), axes, record or AcquisitionRecord())
+        lazy = image if isinstance(image, da.Array) else da.from_array(image)
+        return Pixels(lazy, axes, record or AcquisitionRecord())
     if not {"Y", "X"} <= set(image.axes):
         raise InputError(f"cannot write {image.name} as OME-Zarr", got=f"axes {image.axes}")
     return Pixels(image.dask(), image.axes, record or image.record)
