@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.cluster import dask_2_vs_1
 from benchmarks.first_mask import first_mask_s, first_mask_sparse_s
+from benchmarks.large import predict_peak_mb
 from benchmarks.latency import train_gui_latency_p95_ms
 from benchmarks.measure import Benchmark
 from benchmarks.opening import open_peak_mb, open_vs_tifffile
@@ -35,6 +36,7 @@ BENCHMARKS = (
     predict_vs_monai_same_net,
     predict_vs_network,
     dask_2_vs_1,
+    predict_peak_mb,
     train_vs_plain,
     data_share,
     cond_step_vs_plain,

@@ -28,10 +28,11 @@ def input_plane(
 
 def raw_plane(source: ImageSource, channels: tuple[int, ...], *, z: int = 0, t: int = 0) -> Raw:
     """The same plane in the type that it is kept in, see `Raw`."""
-    return np.stack([_kept(source.plane(c=c, z=z, t=t)) for c in channels])
+    return np.stack([as_raw(source.plane(c=c, z=z, t=t)) for c in channels])
 
 
-def _kept(plane: NDArray[Any]) -> Raw:
+def as_raw(plane: NDArray[Any]) -> Raw:
+    """A (Y, X) or (Y, X, S) plane, or a part of one, as (Y, X) in the type that it is kept in."""
     return compact(plane) if plane.ndim == 2 else as_grey(plane)
 
 

@@ -45,8 +45,13 @@ def diameters_px(labels: NDArray[np.int32]) -> NDArray[np.float64]:
     """The diameter of the disc of equal area, per object that does not touch the edge."""
     numbers, areas = np.unique(labels, return_counts=True)
     edges = np.unique(np.concatenate([labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()]))
-    whole = (numbers > 0) & (areas >= _SPECKS_PX) & ~np.isin(numbers, edges)
-    return np.asarray(np.sqrt(4 * areas[whole] / np.pi), np.float64)
+    return diameters_of(areas[numbers > 0], np.isin(numbers, edges)[numbers > 0])
+
+
+def diameters_of(areas: NDArray[np.integer], at_edge: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The same from the area of each object in pixels and whether it touches the edge."""
+    whole = areas[(areas >= _SPECKS_PX) & ~at_edge]
+    return np.asarray(np.sqrt(4 * whole / np.pi), np.float64)
 
 
 def weighted_percentiles(

@@ -72,10 +72,17 @@ def size_notice(
     usual pixel: half of the area found is in objects no larger. So specks beside sound objects,
     which may be many, do not make it.
     """
+    return None if sizes is None else width_notice(diameters_px(labels), condition, sizes)
+
+
+def width_notice(
+    diameters: NDArray[np.float64], condition: Condition, sizes: ObjectSizes | None
+) -> str | None:
+    """The same from the diameters in pixels of the objects that lie clear of the edge."""
     scale = None if sizes is None else _scale(condition, sizes.unit)
     if sizes is None or scale is None:
         return None
-    widths = diameters_px(labels) * scale
+    widths = diameters * scale
     if widths.size < LEAST_OBJECTS:
         return None
     found = _of_usual_pixel(widths)

@@ -84,6 +84,15 @@ class ImageSource(Protocol):
         Raises `InputError` where the image has no such plane or its pixels cannot be read.
         """
 
+    def region(
+        self, rows: slice, columns: slice, c: int = 0, z: int = 0, t: int = 0
+    ) -> NDArray[Any]:
+        """Some rows and columns of a plane, as `plane` gives them; slices have a start and a stop.
+
+        Reads little more than that where the format allows it, else the plane, which is kept for
+        the next region of it. Raises `InputError` as `plane` does.
+        """
+
     def dask(self) -> dask.array.Array:
         """The whole image in the order of `axes`, one chunk per plane, read on demand."""
 
@@ -91,8 +100,9 @@ class ImageSource(Protocol):
 class PlanewiseImage:
     """The part of `ImageSource` that follows from `axes`, `shape` and a way to read one plane.
 
-    A subclass sets the attributes and the record, and writes `_read(c, z, t)`. A copy in another
-    process opens the same image again, by path and scene number.
+    A subclass sets the attributes and the record, and writes `_read(c, z, t)`; where it can read
+    less than a plane, `_read_region` too. A copy in another process opens the same image again, by
+    path and scene number.
     """
 
     path: Path
@@ -103,6 +113,7 @@ class PlanewiseImage:
     scene_index: int = 0
     position: WellField | None = None
     _record: AcquisitionRecord | Callable[[], AcquisitionRecord]
+    _kept: tuple[tuple[int, int, int], NDArray[Any]] | None = None
 
     @property
     def record(self) -> AcquisitionRecord:
@@ -125,6 +136,23 @@ class PlanewiseImage:
 
     def plane(self, c: int = 0, z: int = 0, t: int = 0) -> NDArray[Any]:
         """One plane, (Y, X) or (Y, X, 3)."""
+        self._check_place(c, z, t)
+        return self._read(c, z, t)
+
+    def region(
+        self, rows: slice, columns: slice, c: int = 0, z: int = 0, t: int = 0
+    ) -> NDArray[Any]:
+        """Some rows and columns of a plane."""
+        self._check_place(c, z, t)
+        part = self._read_region(rows, columns, c, z, t)
+        if part is not None:
+            return part
+        if self._kept is None or self._kept[0] != (c, z, t):
+            self._kept = None  # before the next is read: two may be too much
+            self._kept = (c, z, t), self._read(c, z, t)
+        return self._kept[1][rows, columns].copy()
+
+    def _check_place(self, c: int, z: int, t: int) -> None:
         numbering = numbering_axes(self.axes)
         for axis, index in (("C", c), ("Z", z), ("T", t)):
             count = self.size(axis) if axis in numbering else 1
@@ -134,7 +162,6 @@ class PlanewiseImage:
                     got=f"an image with {count} along {axis}",
                     way_out=f"Count {axis.lower()} from 0 to {count - 1}",
                 )
-        return self._read(c, z, t)
 
     def dask(self) -> dask.array.Array:
         """The whole image in the order of `axes`, one chunk per plane, read on demand."""
@@ -157,6 +184,12 @@ class PlanewiseImage:
 
     def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
         raise NotImplementedError
+
+    def _read_region(
+        self, rows: slice, columns: slice, c: int, z: int, t: int
+    ) -> NDArray[Any] | None:
+        """Some rows and columns of a plane, or None where that takes reading the plane."""
+        return None
 
     def _dask_name(self) -> str:
         from dask.base import tokenize

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_metaseg.datasets.inputs import raw_plane
 from napari_metaseg.events import CancelToken, Event, Progress
+from napari_metaseg.prediction.large.predict import predict_large
 from napari_metaseg.prediction.plan import ImageTask
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.results import PredictionEntry, write_results
@@ -18,9 +19,11 @@ def predict_image(
     """Predict one image into the folder `out`; its results are whole files, or are not there.
 
     Yields progress, in parts of this image. Raises `InputError` for an image that cannot be read or
-    predicted, and `Cancelled` within one tile of the token; nothing is written then.
+    predicted, and `Cancelled` within one tile of the token; no result is written then. A large one
+    is computed without holding it, see `predict_large`.
     """
-    # The place to branch off for what `task.is_large` tells.
+    if task.is_large:
+        return (yield from predict_large(predictor, task, out, token))
     source = task.open()
     results = []
     for (z, t), condition in zip(task.planes, task.conditions, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.prediction.inputs import is_store
 from napari_metaseg.prediction.plan import ImageTask
 from napari_metaseg.prediction.predictor import PlanePrediction
+
+if TYPE_CHECKING:
+    import dask.array
 
 _DOUBTFUL = (0.25, 0.75)
 
@@ -120,7 +123,8 @@ def write_results(
     multi = predictions[0].probability.shape[0] > 1
 
     def stacked(take: Callable[[PlanePrediction], NDArray[Any]]) -> NDArray[Any]:
-        return _in_order([take(p) for p in predictions], source, axes)
+        array: NDArray[Any] = in_order([take(p) for p in predictions], source, axes)
+        return array
 
     pixels = {
         "labels": (stacked(lambda p: p.labels), axes),
@@ -131,7 +135,7 @@ def write_results(
         ),
     }
     record = source.record.declare(task.row.stated)
-    write = _write_zarr if is_store(task.row.image) else _write_tiff
+    write = write_zarr if is_store(task.row.image) else _write_tiff
     paths = {
         kind: write(out, f"{task.stem}_{kind}", array, array_axes, record)
         for kind, (array, array_axes) in pixels.items()
@@ -163,10 +167,14 @@ def _write_tiff(
     return path.name
 
 
-def _write_zarr(
-    out: Path, name: str, array: NDArray[Any], axes: str, record: AcquisitionRecord
+def write_zarr(
+    out: Path,
+    name: str,
+    array: NDArray[Any] | dask.array.Array,
+    axes: str,
+    record: AcquisitionRecord,
 ) -> str:
-    """Write an OME-Zarr, as the image itself is one; its folder's name."""
+    """Write an OME-Zarr from an array, be it lazy; its folder's name."""
     from napari_metaseg.images.zarr.write import write_zarr_image, write_zarr_label_image
 
     path = out / f"{name}.ome.zarr"
@@ -175,8 +183,11 @@ def _write_zarr(
     return path.name
 
 
-def _in_order(planes: list[NDArray[Any]], source: ImageSource, axes: str) -> NDArray[Any]:
-    """Planes computed t by t, z by z, in the order of the image's own axes."""
+def in_order(planes: Sequence[Any], source: ImageSource, axes: str) -> Any:
+    """Planes computed t by t, z by z, as one array in the order of the image's own axes.
+
+    Of lazy arrays a lazy one.
+    """
     by_tz = [a for a in "TZ" if a in axes]
     array = np.stack(planes).reshape(*(source.size(a) for a in by_tz), *planes[0].shape)
     order = [by_tz.index(a) for a in axes if a in "TZ"]

@@ -332,3 +332,23 @@ def test_without_the_library_the_way_out_is_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"pip install 'napari-metaseg\[zarr\]'"):
         write_zarr_image(tmp_path / "a.zarr", pixels_of((8, 8)), "YX")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dask_array_is_computed_chunk_by_chunk_while_it_is_written(tmp_path):
+    import dask.array as da
+
+    asked = []
+
+    def part(block_info):
+        asked.append(block_info[None]["chunk-location"])
+        return np.full(block_info[None]["chunk-shape"], len(asked), np.uint16)
+
+    lazy = da.map_blocks(
+        part, chunks=((1024, 376), (1024, 76)), dtype=np.uint16, meta=np.empty((0, 0))
+    )
+    asked.clear()
+    write_zarr_image(tmp_path / "a.ome.zarr", lazy, "YX")
+    assert sorted(asked) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    (image,) = open_images(tmp_path / "a.ome.zarr")
+    assert image.shape == (1400, 1100)
+    assert image.plane().min() > 0

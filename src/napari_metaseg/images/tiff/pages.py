@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.page_file import holds
+from napari_metaseg.images.tiff.segments import read_part
 from napari_metaseg.images.tiff.structure import OpenedTiff, damaged, truncated
 
 
@@ -18,6 +19,9 @@ class Pages(Protocol):
 
     def read(self, index: int) -> NDArray[Any]:
         """The pixels of one page. Raises `InputError` where they cannot be read."""
+
+    def part(self, index: int, rows: slice, columns: slice) -> NDArray[Any] | None:
+        """Some rows and columns of a page; None where that takes about as long as all of it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class ListedPages:
             pixels: NDArray[Any] = page.asarray()
         return pixels
 
+    def part(self, index: int, rows: slice, columns: slice) -> NDArray[Any] | None:
+        """Some rows and columns of one page."""
+        page = self.pages[index]
+        with self.opened.reopened(page.parent):
+            return read_part(page, rows, columns)
+
 
 @dataclass(frozen=True)
 class LinkedPages:
@@ -46,6 +56,11 @@ class LinkedPages:
         with self.opened.reopened():
             pixels: NDArray[Any] = self._find(index).asarray()
         return pixels
+
+    def part(self, index: int, rows: slice, columns: slice) -> NDArray[Any] | None:
+        """Some rows and columns of one page."""
+        with self.opened.reopened():
+            return read_part(self._find(index), rows, columns)
 
     def _find(self, index: int) -> Any:
         path, pages = self.opened.path, self.opened.tiff.pages
@@ -80,6 +95,15 @@ class RawPages:
         with self.opened.reopened():
             found = np.fromfile(self.opened.path, self.dtype, count, offset=offset)
         return found.reshape(self.shape)
+
+    def part(self, index: int, rows: slice, columns: slice) -> NDArray[Any] | None:
+        """Some rows and columns of one plane of the block."""
+        if len(self.shape) != 2:
+            return None
+        start = self.start + index * self.step
+        with self.opened.reopened():
+            block = np.memmap(self.opened.path, self.dtype, "r", start, self.shape)
+            return np.array(block[rows, columns])
 
 
 def listed_pages(opened: OpenedTiff, series: Any, count: int) -> Pages:

@@ -71,6 +71,12 @@ class TiffImage(PlanewiseImage):
     def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
         return self._select(self._pages.read(self._layout.page_index(c, z, t)), c)
 
+    def _read_region(
+        self, rows: slice, columns: slice, c: int, z: int, t: int
+    ) -> NDArray[Any] | None:
+        part = self._pages.part(self._layout.page_index(c, z, t), rows, columns)
+        return None if part is None else self._select(part, c)
+
     def _select(self, stored: NDArray[Any], c: int) -> NDArray[Any]:
         """The plane out of its page: the channel, or the three colours last."""
         if "S" in self._page_axes:

@@ -71,9 +71,12 @@ class ZarrImage(PlanewiseImage):
         return self._original
 
     def _read(self, c: int, z: int, t: int) -> NDArray[Any]:
-        where: dict[str, Any] = {"T": t, "Z": z, "C": slice(None) if self._colour else c}
-        index = tuple(where.get(a, slice(None)) for a in self._image.stored_axes)
         self._check_size()
+        return self._read_region(slice(None), slice(None), c, z, t)
+
+    def _read_region(self, rows: slice, columns: slice, c: int, z: int, t: int) -> NDArray[Any]:
+        where = {"T": t, "Z": z, "C": slice(None) if self._colour else c, "Y": rows, "X": columns}
+        index = tuple(where[a] for a in self._image.stored_axes)
         with reading_zarr(self._image.array.folder):
             pixels = np.asarray(self._opened()[index])
         kept = [a for a in self._image.stored_axes if a in ("CYX" if self._colour else "YX")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,11 @@ from napari_metaseg.acquisition.record import AcquisitionRecord
 from napari_metaseg.errors import InputError
 from napari_metaseg.images.protocol import ImageSource
 
-Writable: TypeAlias = NDArray[Any] | ImageSource
+if TYPE_CHECKING:
+    import dask.array
+
+Writable: TypeAlias = "NDArray[Any] | dask.array.Array | ImageSource"
+"""An array in memory, one that is computed when it is written, or an opened image."""
 
 _ORDER = "TCZYX"
 
@@ -53,11 +57,12 @@ def prepare(image: Writable, axes: str, record: AcquisitionRecord | None) -> Pix
     """An array with `axes`, or an opened image, made ready. Raises `InputError` for bad axes."""
     import dask.array as da
 
-    if isinstance(image, np.ndarray):
+    if isinstance(image, np.ndarray | da.Array):
         if image.dtype.kind not in "buif":
             raise InputError("cannot write these pixels as OME-Zarr", got=str(image.dtype))
         _check_axes(image.shape, axes)
-        return Pixels(da.from_array(image), axes, record or AcquisitionRecord())
+        lazy = image if isinstance(image, da.Array) else da.from_array(image)
+        return Pixels(lazy, axes, record or AcquisitionRecord())
     if not {"Y", "X"} <= set(image.axes):
         raise InputError(f"cannot write {image.name} as OME-Zarr", got=f"axes {image.axes}")
     return Pixels(image.dask(), image.axes, record or image.record)

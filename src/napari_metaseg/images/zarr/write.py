@@ -50,11 +50,12 @@ def write_zarr_image(
 ) -> None:
     """Write an image with a pyramid and its record, whole or not at all.
 
-    `image` is an array whose dimensions `axes` names (any order of some of TCZYX, and S last for
-    colours), or an opened image, which is copied plane by plane. The record is kept as our group
-    attribute and in `OME/METADATA.ome.xml`; its pixel sizes are the scale. An axis of length 1 is
-    not told apart from no axis. An OME-Zarr already at `path` is replaced only with `overwrite`.
-    Raises `InputError` for axes or pixels that OME-Zarr cannot hold, and without ome-zarr.
+    `image` is an array, be it dask's, whose dimensions `axes` names (any order of some of TCZYX,
+    and S last for colours), or an opened image, which is copied plane by plane. The record is kept
+    as our group attribute and in `OME/METADATA.ome.xml`; its pixel sizes are the scale. An axis of
+    length 1 is not told apart from no axis. An OME-Zarr already at `path` is replaced only with
+    `overwrite`. Raises `InputError` for axes or pixels that OME-Zarr cannot hold, and without
+    ome-zarr.
     """
     pixels = prepare(image, axes, record)
     _check_place(path, overwrite)
@@ -109,7 +110,7 @@ def _check_sizes(pixels: Pixels, image: ZarrImage) -> None:
 
 def write_zarr_label_image(
     path: Path,
-    labels: NDArray[Any],
+    labels: Writable,
     axes: str = "",
     record: AcquisitionRecord | None = None,
     *,
