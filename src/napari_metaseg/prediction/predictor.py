@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.condition import Condition
-from napari_metaseg.conditioning.methods import METHODS
 from napari_metaseg.datasets.normalise import Levels
-from napari_metaseg.datasets.object_targets import foreground_and_depth
 from napari_metaseg.datasets.plausibility import size_notice
 from napari_metaseg.datasets.resize import needed, resize_window, scaled_shape
 from napari_metaseg.errors import InputError
@@ -19,12 +17,13 @@ from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import EngineName, resolve_device, resolve_precision
 from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
-from napari_metaseg.prediction.members import member_notices, member_weights
+from napari_metaseg.prediction.members import member_notices
 from napari_metaseg.prediction.request import GatesName
-from napari_metaseg.prediction.runner import NetworkRunner, OnTile
+from napari_metaseg.prediction.runner import OnTile
 from napari_metaseg.prediction.scale import canonical_factor, canonical_notices
 from napari_metaseg.prediction.tiling import Place
 from napari_metaseg.prediction.view import ArrayPlane, PlaneView, RawPlane, levels_of, resized
+from napari_metaseg.prediction.vote import Vote
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,9 @@ class Predictor:
         self.package = package
         self.device = resolve_device(device)
         self.dtype = resolve_precision(precision, self.device)
-        self.tile_px = tile_px
         self.gates: GatesName = gates
         self.engine: EngineName = engine
-        self._runners: dict[str, NetworkRunner] = {}
-        self._last: list[NetworkRunner] = []
+        self._vote = Vote(package, self.device, self.dtype, tile_px, gates, engine)
 
     def predict_plane(
         self,
@@ -159,14 +156,9 @@ class Predictor:
         Tiles cover the view once, and so a little more than the plane. Those that are not `wanted`
         are left out. Raises as `predict_plane` does.
         """
-        runners, weights, vector = self._members(condition)
-        parts = runners[0].stream(view, vector, token=token, on_tile=on_tile, wanted=wanted)
-        for place, first in parts:
-            total = np.float32(weights[0]) * self._said(first)
-            for runner, weight in zip(runners[1:], weights[1:], strict=True):
-                said = runner.probability(view, vector, part=place, token=token)
-                total += np.float32(weight) * self._said(said)
-            yield place, *self._apart(total)
+        parts = self._vote.stream(view, condition, token=token, on_tile=on_tile, wanted=wanted)
+        for place, said in parts:
+            yield place, *self._apart(said)
 
     def notices(self, condition: Condition) -> tuple[str, ...]:
         """Plain sentences on a plane of this condition and on how the last one was taken."""
@@ -175,23 +167,9 @@ class Predictor:
             *manifest.metadata_schema.notices(condition),
             *member_notices(manifest, condition),
             *canonical_notices(manifest.canonical, condition),
-            *self._averaging_notices(),
-            *self._memory_notices(),
+            *self._vote.notices(),
         )
         return tuple(dict.fromkeys(found))
-
-    def _averaging_notices(self) -> tuple[str, ...]:
-        """How the networks that saw the last plane averaged it, if it was large."""
-        label = METHODS[self.package.manifest.network.method].label
-        done = [runner.averaging for runner in self._last if runner.averaging]
-        worst = max(done, key=lambda averaging: averaging.difference, default=None)
-        return (worst.notice(label),) if worst else ()
-
-    def _memory_notices(self) -> tuple[str, ...]:
-        sides = [runner.tile_px for runner in self._last if runner.shrunk]
-        if not sides:
-            return ()
-        return (f"the GPU ran out of memory; tiles of {min(filter(None, sides))} px were used",)
 
     def shape_seen(self, shape: tuple[int, int, int], condition: Condition) -> tuple[int, int]:
         """The (Y, X) shape at which the networks see a plane of (C, Y, X)."""
@@ -213,64 +191,22 @@ class Predictor:
             needed(size, wanted, along)
             for size, wanted, along in zip(seen, shape[1:], part, strict=True)
         )
-        runners, weights, vector = self._members(condition)
-        parts = []
-        for done, (runner, weight) in enumerate(zip(runners, weights, strict=True)):
-            counted = _counted(on_tile, done, len(weights))
-            said = self._said(
-                runner.probability(view, vector, part=(rows, columns), token=token, on_tile=counted)
-            )
-            parts.append(said if weight == 1 else np.float32(weight) * said)
-        total = parts[0] if len(parts) == 1 else np.add.reduce(parts)
+        said = self._vote.on(view, condition, (rows, columns), token=token, on_tile=on_tile)
 
         def read(y: slice, x: slice) -> NDArray[np.float32]:
             at_y, at_x = (
                 slice(w.start - have.start, w.stop - have.start)
                 for w, have in zip((y, x), (rows, columns), strict=True)
             )
-            return total[:, at_y, at_x]
+            return said[:, at_y, at_x]
 
         return self._apart(resize_window(read, seen, shape[1:], *part))
-
-    def _members(
-        self, condition: Condition
-    ) -> tuple[list[NetworkRunner], list[float], NDArray[np.float32]]:
-        """The networks that count for this condition, what each counts, and what they are told."""
-        weights = self._weights(condition)
-        self._last = [self._runner(name) for name in weights]
-        vector = self.package.manifest.metadata_schema.encode(condition)
-        return self._last, list(weights.values()), vector
-
-    def _said(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What networks said, with rims and levels put together: probability, then depth."""
-        objects = self.package.manifest.objects
-        return outputs if objects == "mask" else foreground_and_depth(outputs, objects)
 
     def _apart(
         self, said: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Probability (K, y, x) and depth (y, x), as in `PlanePrediction`."""
         return (said, None) if self.package.manifest.objects == "mask" else (said[:1], said[1])
-
-    def _weights(self, condition: Condition) -> dict[str, float]:
-        """What each network counts; one that is alone, in training for instance, counts alone."""
-        networks = self.package.networks
-        if len(networks) == 1:
-            return dict.fromkeys(networks, 1.0)
-        return member_weights(self.package.manifest, condition)
-
-    def _runner(self, name: str) -> NetworkRunner:
-        if name not in self._runners:
-            network = self.package.networks[name]
-            self._runners[name] = NetworkRunner(
-                network,
-                device=self.device,
-                dtype=self.dtype,
-                tile_px=self.tile_px,
-                gates=self.gates,
-                engine=self.engine,
-            )
-        return self._runners[name]
 
     def _checked(self, image: NDArray[np.generic]) -> ArrayPlane:
         if image.ndim != 3:
@@ -287,10 +223,3 @@ class Predictor:
                 got=f"an array of shape {shape}, axes (C, Y, X)",
                 way_out="Choose the channels to use, or a model trained for them",
             )
-
-
-def _counted(on_tile: OnTile | None, done: int, networks: int) -> OnTile | None:
-    """The callback for one of several networks: tiles are counted over all of them."""
-    if on_tile is None or networks == 1:
-        return on_tile
-    return lambda tile, tiles: on_tile(done * tiles + tile, networks * tiles)

@@ -7,14 +7,12 @@ its tiles first, once for each average that it needs.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.receptive import halo
@@ -27,13 +25,13 @@ from napari_metaseg.prediction.averages import (
     sample_tiles,
 )
 from napari_metaseg.prediction.device import EngineName
-from napari_metaseg.prediction.engines.protocol import Finish, Loaded
+from napari_metaseg.prediction.engines.protocol import Loaded
 from napari_metaseg.prediction.ready import ReadyNetworks
 from napari_metaseg.prediction.request import GatesName
+from napari_metaseg.prediction.tile_run import Part, TileRun, too_little_memory
 from napari_metaseg.prediction.tiling import Place, Steps, Tile, plan_tiles
 from napari_metaseg.prediction.view import PlaneView
 
-_SMALLEST_TILE_PX = 64
 _TILE_PX = {"cpu": 512, "openvino": 1536}
 _TILE_PX_ELSEWHERE = 2048
 _PASS_PX = 512
@@ -42,8 +40,6 @@ _WHOLE_PX = 2048
 _WIDTH = 16
 """The network's width that these sides are for: the memory for a tile grows with it."""
 
-Part = tuple[Place, NDArray[np.float32]]
-"""Where a part of the probability (K, y, x) stands, and it."""
 OnTile = Callable[[int, int], None]
 
 
@@ -121,7 +117,7 @@ class NetworkRunner:
                 yield whole
                 return
             if not self.config.tiles_exactly:
-                raise _too_little_memory("this network takes a plane whole, and it does not fit")
+                raise too_little_memory("this network takes a plane whole, and it does not fit")
         yield from self._in_tiles(view, vector, part, Steps(token, on_tile, 0), wanted)
 
     def _whole(self, view: PlaneView) -> bool:
@@ -158,8 +154,11 @@ class NetworkRunner:
         network = self._network(view, vector, steps)
         left = [tile for tile in tiles if wanted(tile.place)]
         steps.done += len(tiles) - len(left)
+        run = TileRun(view, network, lambda place, side: self._plan(view, place, side), steps)
         # Those that are alike in a row: an engine may be made ready for each kind.
-        yield from self._run(network, view, sorted(left, key=lambda tile: tile.keep), steps)
+        yield from run.over(sorted(left, key=lambda tile: tile.keep))
+        if run.shrunk_to:
+            self.tile_px, self.shrunk = run.shrunk_to, True
 
     def _plan(
         self, view: PlaneView, part: Place | None = None, tile_px: int | None = None
@@ -167,7 +166,7 @@ class NetworkRunner:
         config = self.config
         return plan_tiles(
             view.shape,
-            tile_px=self.tile_px or tile_px or self._suitable_px(view),
+            tile_px=tile_px or self.tile_px or self._suitable_px(view),
             halo=halo(config),
             stride=config.stride,
             part=part,
@@ -198,9 +197,9 @@ class NetworkRunner:
         """The plain network after one pass over the plane for each average that is needed."""
         large = not fits_whole(view.shape, self.config)
         sampled = large and self.gates == "fast"
-        seen = (
-            sample_tiles(view.shape, self.config) if sampled else self._plan(view, tile_px=_PASS_PX)
-        )
+        # No engine but PyTorch stops in the middle of a network; it likes small tiles.
+        tiles = self._plan(view, tile_px=min(_PASS_PX, self.tile_px or _PASS_PX))
+        seen = sample_tiles(view.shape, self.config) if sampled else tiles
         network = copy.deepcopy(self.network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         stepped = SteppedFold(network, torch.from_numpy(vector).to(self.device))
         passes = stepped.left
@@ -208,70 +207,10 @@ class NetworkRunner:
         difference = average_in_parts(
             stepped,
             lambda: steps.over(seen),
-            lambda tile: stepped.features(self._moved(view.read(*tile.read))),
+            lambda tile: stepped.features(_channels_last(view.read(*tile.read), self.device)),
         )
         self.averaging = Averaging(passes, sampled, difference) if large else None
         return self.ready.of_plane(stepped.folded().cpu(), _pixels(view))
-
-    def _moved(self, pixels: NDArray[np.float32]) -> torch.Tensor:
-        x = torch.from_numpy(pixels)[None]
-        return x.to(self.device, memory_format=torch.channels_last)
-
-    def _run(
-        self, network: Loaded, view: PlaneView, tiles: Iterable[Tile], steps: Steps
-    ) -> Iterator[Part]:
-        """The tiles one after the other: the next is read, and begun, while the last one runs."""
-        begun: tuple[Tile, Finish] | None = None
-        for tile, pixels in _read_ahead(view, tiles):
-            steps.check()
-            try:
-                following = tile, network.start(pixels, tile.keep)
-            except torch.cuda.OutOfMemoryError:
-                if begun is not None:
-                    yield _finished(begun, steps)
-                    begun = None
-                yield from self._in_smaller_tiles(network, view, tile, steps)
-                continue
-            if begun is not None:
-                yield _finished(begun, steps)
-            begun = following
-        if begun is not None:
-            yield _finished(begun, steps)
-
-    def _in_smaller_tiles(
-        self, network: Loaded, view: PlaneView, tile: Tile, steps: Steps
-    ) -> Iterator[Part]:
-        """What one tile that did not fit was to give, in tiles of half its side or less."""
-        side = tile.size // 2
-        if side < _SMALLEST_TILE_PX:
-            raise _too_little_memory(f"even tiles of {2 * side} px do not fit") from None
-        torch.cuda.empty_cache()
-        self.tile_px, self.shrunk = min(side, self.tile_px or side), True
-        tiles = self._plan(view, tile.place)
-        steps.total += len(tiles) - 1
-        yield from self._run(network, view, tiles, steps)
-
-
-def _finished(begun: tuple[Tile, Finish], steps: Steps) -> Part:
-    tile, finish = begun
-    values = finish()
-    steps.count()
-    return tile.place, values
-
-
-def _read_ahead(
-    view: PlaneView, tiles: Iterable[Tile]
-) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
-    """Each tile and its pixels; those of the next one are read meanwhile, in a thread."""
-    with ThreadPoolExecutor(1) as reader:
-        waiting = None
-        for tile in tiles:
-            following = tile, reader.submit(view.read, *tile.read)
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-            waiting = following
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()
 
 
 def _put(
@@ -286,10 +225,9 @@ def _put(
     out[:, to[0], to[1]] = values[:, of[0], of[1]]
 
 
+def _channels_last(pixels: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(pixels)[None].to(device, memory_format=torch.channels_last)
+
+
 def _pixels(view: PlaneView) -> int:
     return view.shape[0] * view.shape[1]
-
-
-def _too_little_memory(got: str) -> InputError:
-    way_out = "Close other programs, or use --device cpu"
-    return InputError("the device has too little memory", got=got, way_out=way_out)
