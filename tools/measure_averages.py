@@ -85,7 +85,7 @@ def _field_line(field: Field, package: ModelPackage) -> list[str]:
         start = time.process_time()
         masks[gates] = predictor.probability(field.image, known)[0] >= 0.5
         seconds[gates] = time.process_time() - start
-        done = predictor._runner("main").averaging
+        done = predictor._vote._runner("main").averaging
         difference = done.difference if done else 0.0
     plain = _seconds_folded(field, package)
     changed = (masks["exact"] != masks["fast"]).sum() / max(masks["exact"].sum(), 1)
@@ -102,11 +102,12 @@ def _field_line(field: Field, package: ModelPackage) -> list[str]:
 def _seconds_folded(field: Field, package: ModelPackage) -> float:
     """Processor time of the same network without any pass for averages."""
     predictor = Predictor(package, device="cpu", precision="fp32")
-    runner = predictor._runner("main")
+    runner = predictor._vote._runner("main")
     vector = torch.from_numpy(package.manifest.metadata_schema.encode({}))
     small = torch.from_numpy(normalise(field.image[:, :256, :256]))[None]
-    folded = runner._on_device(fold(package.network, vector, plane=small))
-    runner._for_plane = lambda *_: folded  # type: ignore[method-assign]
+    folded = fold(package.network, vector, plane=small)
+    ready = runner.ready.of_plane(folded, field.image.size)
+    runner._for_plane = lambda *_: ready  # type: ignore[method-assign]
     start = time.process_time()
     predictor.probability(field.image, {"magnification": field.magnification})
     return time.process_time() - start
