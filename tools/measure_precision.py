@@ -2,7 +2,7 @@
 
     python tools/measure_precision.py PACKAGE COHORT.csv [SPLIT]
 
-Predicts every plane of the split (default: test) in fp32 with PyTorch, and again with each other
+Predicts every plane of the split (default: those not trained on) in fp32 with PyTorch, and again with each other
 engine and precision. Prints Markdown: the share of pixels whose class is another one, over all
 planes and in the worst of them, and the largest difference of a probability.
 """
@@ -19,6 +19,7 @@ from napari_metaseg.datasets.items import load_items
 from napari_metaseg.packages.package import load_package
 from napari_metaseg.prediction.instances import classes_from_probability
 from napari_metaseg.prediction.predictor import Predictor
+from napari_metaseg.prediction.score import select_rows
 
 WAYS = {
     "OpenVINO, fp32": ("openvino", "fp32"),
@@ -27,10 +28,11 @@ WAYS = {
 }
 
 
-def main(package_path: str, cohort: str, split: str = "test") -> None:
+def main(package_path: str, cohort: str, split: str = "") -> None:
     """Print a line for each way."""
     package = load_package(package_path)
-    items = [item for item in load_items(read_cohort(Path(cohort))) if item.split == split]
+    rows, _ = select_rows(read_cohort(Path(cohort)), split, package.manifest)
+    items = load_items(rows)
     exact = Predictor(package, device="cpu", precision="fp32", engine="torch")
     expected = [exact.probability(item.image, item.condition) for item in items]
     pixels = sum(probability[0].size for probability in expected)
