@@ -8,7 +8,7 @@ from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken, Progress
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.packages.package import load_package
-from napari_metaseg.prediction import cluster
+from napari_metaseg.prediction import connection
 from napari_metaseg.prediction.job import predict_files
 from napari_metaseg.prediction.plan import plan_tasks
 from napari_metaseg.prediction.request import PredictionRequest
@@ -118,7 +118,7 @@ def test_a_running_scheduler_gives_the_same(small_package, images, tmp_path, run
 def test_a_scheduler_that_is_not_there_is_one_clear_error(
     small_package, images, tmp_path, run, monkeypatch
 ):
-    monkeypatch.setattr(cluster, "_CONNECT_S", 0.3)
+    monkeypatch.setattr(connection, "_CONNECT_S", 0.3)
     for address in ("tcp://127.0.0.1:9", "nonsense", "foo://x:1"):
         with pytest.raises(InputError, match=f"no dask scheduler answers at {address}"):
             run(small_package, tmp_path / "out", images, scheduler=address)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,6 +14,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
 from napari_metaseg.files import atomic_path
 from napari_metaseg.prediction.clock import JobClock
+from napari_metaseg.prediction.connection import Workers, connection_lost, open_workers
 from napari_metaseg.prediction.outcome import Outcome
 from napari_metaseg.prediction.plan import ImageTask
 from napari_metaseg.prediction.request import PredictionRequest
@@ -23,21 +22,10 @@ from napari_metaseg.prediction.setup import Setup
 from napari_metaseg.prediction.worker import predict_one, read_answer
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Future
 
-_CONNECT_S, _LOOK_S = 5, 0.1
+_LOOK_S, _ABSENT_S = 0.1, 5
 _RETRIES = 3
-_NO_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-"""What local workers run first: a Ctrl-C reaches them, too, and it is we who end them."""
-_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application")
-
-
-@dataclass(frozen=True)
-class _Workers:
-    """A connection, and how many threads of PyTorch a worker takes (0: as many as it has)."""
-
-    client: Client
-    threads: int
 
 
 def predict_on_workers(
@@ -51,18 +39,15 @@ def predict_on_workers(
     any image, and `Cancelled`: workers give up what they have in hand within a tile.
     """
     yield Progress(0, sum(task.steps for task in tasks), "starting workers")
-    with ExitStack() as stack:
-        stack.enter_context(_quiet())
-        workers = stack.enter_context(_workers(request, len(tasks)))
-        setup = stack.enter_context(_marked(setup))
-        yield from _wait(workers.client, token)
-        yield from _follow(workers, setup, tasks, token)
+    count = request.workers and min(request.workers, len(tasks))
+    with open_workers(count or 1, request.scheduler) as workers, _marked(setup) as marked:
+        yield from _follow(workers, marked, tasks, token)
 
 
 def _follow(
-    workers: _Workers, setup: Setup, tasks: Sequence[ImageTask], token: CancelToken
+    workers: Workers, setup: Setup, tasks: Sequence[ImageTask], token: CancelToken
 ) -> Generator[Event | Outcome, None, None]:
-    clock, done = JobClock(tasks), Queue[Any]()
+    done = Queue[Any]()
     left = {f"metaseg-{setup.run}-{number}": task for number, task in enumerate(tasks)}
     futures = workers.client.map(
         predict_one,
@@ -75,11 +60,15 @@ def _follow(
     )
     for future in futures:
         future.add_done_callback(done.put)
+    presence = _Presence(workers)
+    yield from presence.wait(token)
+    clock = JobClock(tasks)
     while left:
         token.raise_if_cancelled()
         try:
             future = done.get(timeout=_LOOK_S)
         except Empty:
+            yield from presence.look()
             continue
         task = left.pop(future.key)
         yield Outcome(task, _result(task, future))
@@ -101,101 +90,41 @@ def _result(task: ImageTask, future: Future[Any]) -> Any:
             raise result
         return result
     if future.status != "error":
-        raise InputError("the connection to the scheduler was lost", way_out="Start the job again")
+        raise connection_lost()
     error = future.exception()
     if isinstance(error, KilledWorker):
         return InputError(
             f"{task.row.name}: {1 + error.allowed_failures} workers died while they computed it",
             way_out="It may need more memory: take fewer workers, or a smaller --tile-px",
         )
-    if isinstance(error, ImportError):
-        what = "the workers cannot import what they need"
-        raise InputError(what, got=str(error), way_out="Install napari-metaseg where they run")
     raise error
 
 
-def _wait(client: Client, token: CancelToken) -> Generator[Event, None, None]:
-    """Wait until there is a worker: those of a cluster may stand in a queue."""
-    told = False
-    while not client.nthreads():
-        if not told:
-            yield Notice("the scheduler has no workers yet; waiting for the first", concerns=False)
-        told = True
-        token.raise_if_cancelled()
-        time.sleep(_LOOK_S)
+class _Presence:
+    """Whether there are workers: some clusters start them for tasks that are there."""
 
+    def __init__(self, workers: Workers) -> None:
+        self._workers, self._told, self._looked = workers, False, time.monotonic()
 
-@contextmanager
-def _workers(request: PredictionRequest, images: int) -> Iterator[_Workers]:
-    require_distributed()
-    if request.scheduler:
-        with _connected(request.scheduler) as client:
-            yield _Workers(client, threads=0)
-    else:
-        with _local(min(request.workers or 1, images)) as workers:
-            yield workers
+    def wait(self, token: CancelToken) -> Generator[Notice, None, None]:
+        """Wait for the first one."""
+        while not self._workers.are_there():
+            yield from self._tell()
+            token.raise_if_cancelled()
+            time.sleep(_LOOK_S)
+        self._told = False
 
+    def look(self) -> Generator[Notice, None, None]:
+        """Tell, every now and then, that there is none any more."""
+        if time.monotonic() - self._looked > _ABSENT_S:
+            self._looked = time.monotonic()
+            if not self._workers.are_there():
+                yield from self._tell()
 
-def require_distributed() -> None:
-    """Raise `InputError` with the way out where dask.distributed is not installed."""
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "--workers and --scheduler need dask.distributed",
-            way_out="Install it: pip install 'napari-metaseg[cluster]'",
-        ) from None
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Client]:
-    from distributed import Client
-
-    try:
-        asyncio.run(_reach(address))  # a client that never had a connection is slow to give up
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no dask scheduler answers at {address}",
-            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            way_out="Give the address that 'dask scheduler' prints, such as tcp://node1:8786",
-        ) from None
-    with Client(address, timeout=_CONNECT_S, set_as_default=False) as client:
-        yield client
-
-
-async def _reach(address: str) -> None:
-    from distributed.comm.core import connect
-    from distributed.security import Security
-
-    security = Security().get_connection_args("client")
-    comm = await connect(address, timeout=_CONNECT_S, **security)
-    await comm.close()
-
-
-@contextmanager
-def _local(count: int) -> Iterator[_Workers]:
-    """So many processes that share the cores; they talk on this computer alone."""
-    import dask
-    from distributed import Client, LocalCluster
-
-    threads = max(1, dask.system.CPU_COUNT // count)
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    variables = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads)}
-    with (
-        dask.config.set(variables),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            memory_limit=0,
-            preload=[_NO_INTERRUPTS],
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield _Workers(client, threads)
+    def _tell(self) -> Generator[Notice, None, None]:
+        if not self._told:
+            yield Notice("the scheduler has no workers at the moment; waiting for one")
+        self._told = True
 
 
 @contextmanager
@@ -208,17 +137,3 @@ def _marked(setup: Setup) -> Iterator[Setup]:
         yield marked
     finally:
         marked.mark.unlink(missing_ok=True)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave the terminal to us: what matters is told by outcomes."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
