@@ -82,13 +82,19 @@ def test_levels_from_blocks_are_those_of_the_whole(plane, side):
 @given(plane=PLANES)
 def test_levels_are_the_percentiles_that_numpy_finds(plane):
     for channel, (low, span) in zip(plane.astype(np.float32), measure_levels(plane), strict=True):
-        wanted, high = np.percentile(channel, (1, 99.8))
-        if np.float32(high) > np.float32(wanted):
-            scale = float(np.abs(channel).max())
-            assert low == pytest.approx(float(wanted), rel=1e-6, abs=1e-6 * scale)
-            assert low + span == pytest.approx(float(high), rel=1e-6, abs=1e-6 * scale)
-        else:
-            assert span == (float(np.abs(channel - np.float32(low)).max()) or 1)
+        wanted, high = (float(level) for level in np.percentile(channel, (1, 99.8)))
+        rounding = 1e-6 * float(np.abs(channel).max())
+        assert low == pytest.approx(wanted, abs=rounding)
+        if high - wanted > rounding:
+            assert low + span == pytest.approx(high, abs=2 * rounding)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_where_percentiles_are_equal_the_farthest_value_is_1(dtype):
+    plane = np.full((1, 100, 100), 50, dtype)
+    plane[0, 0, :5] = 20, 80, 90, 60, 49
+    assert measure_levels(plane) == ((50, 40),)
+    assert measure_levels(plane[:, 1:]) == ((50, 1),)
 
 
 def test_blocks_with_pixels_that_are_not_numbers_are_refused_with_their_count():

@@ -340,3 +340,12 @@ def finish(generator):
             next(generator)
         except StopIteration as stop:
             return stop.value
+
+
+def test_without_ome_zarr_the_way_out_is_told_before_anything_is_computed(
+    run, small_package, image, tmp_path, every_image_is_large, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(InputError, match=r"pip install 'napari-metaseg\[zarr\]'"):
+        run(small_package, tmp_path / "out", image)
+    assert not (tmp_path / "out" / ".cells.work").exists()
