@@ -25,6 +25,7 @@ from benchmarks.training import (
     data_share,
     train_vs_plain,
 )
+from benchmarks.whatif import whatif_512_ms
 
 BENCHMARKS = (
     import_s,
@@ -43,6 +44,7 @@ BENCHMARKS = (
     first_mask_s,
     first_mask_sparse_s,
     train_gui_latency_p95_ms,
+    whatif_512_ms,
 )
 
 

@@ -28,6 +28,8 @@ from napari_metaseg.plugin.widgets.cohort import CohortWidget
 from napari_metaseg.plugin.widgets.frame import Panel
 from napari_metaseg.plugin.widgets.parts import Section
 from napari_metaseg.plugin.widgets.plate import PlateWidget
+from napari_metaseg.plugin.widgets.what_if import WhatIfWidget
+from napari_metaseg.plugin.workspace import workspace_of
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
@@ -89,6 +91,21 @@ def advanced(demo: Demo) -> None:
     top = form.mapTo(area.widget(), form.rect().topLeft()).y()
     area.verticalScrollBar().setValue(top)
     shoot(demo.viewer, "advanced")
+
+
+def what_if(demo: Demo) -> None:
+    """The What if widget on a sample at a magnification that the demo's model never saw."""
+    viewer = window("fluorescence-15x")
+    viewer.layers.remove(viewer.layers[1])
+    assert demo.workspace.current is not None
+    workspace_of(viewer).add_model(demo.workspace.current)
+    panel = dock(viewer, WhatIfWidget, 320)
+    assert isinstance(panel, WhatIfWidget)
+    pump(3.0)
+    panel.trials.rows["magnification"].try_value(30.0)
+    pump(1.0)
+    shoot(viewer, "what-if")
+    viewer.close()
 
 
 def dock(viewer: napari.Viewer, kind: type[Panel], width: int) -> Panel:
@@ -189,7 +206,9 @@ def main() -> None:
         if not arguments.metadata:
             viewer = napari.Viewer(title="Metaseg")
             viewer.window.resize(1600, 1000)
-            advanced(play(viewer, Path(folder), quick=arguments.quick, steps=arguments.steps))
+            demo = play(viewer, Path(folder), quick=arguments.quick, steps=arguments.steps)
+            advanced(demo)
+            what_if(demo)
             viewer.close()
 
 

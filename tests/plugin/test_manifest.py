@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import napari_metaseg
 from napari_metaseg.datasets.microscope.samples import SAMPLE_TITLES
 from napari_metaseg.plugin.reader import ENDINGS, get_reader
 from napari_metaseg.plugin.settings import Preferences
+from napari_metaseg.prediction.refine import Refinement
 
 PACKAGED = Path(napari_metaseg.__file__).parent / "napari.yaml"
 
@@ -26,7 +28,8 @@ def test_every_name_in_the_manifest_can_be_imported(manifest):
 
 def test_widgets_are_in_the_menus_where_people_look_for_them(manifest):
     menus = {m: [i.command for i in items] for m, items in manifest.contributions.menus.items()}
-    assert menus["napari/layers/segment"] == ["napari-metaseg.segment", "napari-metaseg.train"]
+    segment = ["napari-metaseg.segment", "napari-metaseg.what_if", "napari-metaseg.train"]
+    assert menus["napari/layers/segment"] == segment
     assert menus["napari/layers/measure"] == ["napari-metaseg.score"]
     metadata = ["napari-metaseg.acquisition", "napari-metaseg.cohort"]
     assert menus["napari/layers/metadata"] == metadata
@@ -40,7 +43,9 @@ def test_every_sample_of_the_microscope_is_offered_under_its_title(manifest):
 
 def test_preferences_have_a_plain_description_each(manifest):
     work = manifest.contributions.configurations["work"]
-    assert set(work.properties) == {"device", "model_folder", "minutes", "averages"}
+    cuts = asdict(Refinement())
+    assert set(work.properties) == {"device", "model_folder", "minutes", "averages", *cuts}
+    assert {name: work.properties[name].default for name in cuts} == cuts
     assert all(p.description for p in work.properties.values())
     averages = work.properties["averages"]
     gates = [Preferences(averages=choice).gates for choice in averages.enum]

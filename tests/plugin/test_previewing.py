@@ -6,13 +6,12 @@ import pytest
 from napari_metaseg.plugin import layers
 from napari_metaseg.plugin.learning import suggest_pairs
 from napari_metaseg.plugin.previewing import (
-    MOST_PX,
     PreviewLayer,
     preview_item,
     preview_task,
     remove_previews,
-    visible_region,
 )
+from napari_metaseg.plugin.regions import MOST_PX, visible_region
 
 
 def left_half(shape):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from napari_metaseg.plugin import known, layers, sample_data
 from napari_metaseg.plugin.learning import suggest_pairs
@@ -18,6 +19,18 @@ def test_the_focus_series_comes_with_its_annotation_and_a_offset_for_each_plane(
     offsets = [known.condition_of(image, p)["plane_offset_um"] for p in layers.planes(image)]
     assert offsets == [-9, -6, -3, 0, 3, 6, 9]
     assert suggest_pairs(viewer) == [(image, truth)]
+
+
+@pytest.mark.parametrize(
+    ("opened", "magnification"),
+    [(sample_data.fluorescence_15x, 15.0), (sample_data.fluorescence_63x, 63.0)],
+)
+def test_unseen_magnifications_come_with_what_is_true_of_them(viewer, opened, magnification):
+    image, truth = add_all(viewer, opened())
+    found = known.condition_of(image)
+    assert found["magnification"] == magnification
+    assert found["pixel_size_um"] == pytest.approx(6.5 / magnification, rel=0.01)
+    assert 0.05 < (truth.data > 0).mean() < 0.6
 
 
 def test_a_sheet_places_images_side_by_side_at_their_true_size(viewer):

@@ -5,6 +5,7 @@ import pytest
 
 from napari_metaseg.events import CancelToken
 from napari_metaseg.plugin import layers, outputs
+from napari_metaseg.plugin.cutting import Part
 from napari_metaseg.plugin.scoring import Match, error_plane, find_matches, score, scored_planes
 
 
@@ -54,7 +55,7 @@ def test_of_a_stack_the_planes_without_prediction_or_annotation_are_left_out(vie
     truth.data[0, :5], truth.data[1, :5] = 1, 1
     made = outputs.outputs_for(viewer, image, "m", classes=False)
     for z in (1, 2):
-        outputs.write_plane(made.labels, layers.PlaneIndex(z=z), np.ones((24, 32), np.int32))
+        outputs.write_part(made.labels, Part(layers.PlaneIndex(z=z)), np.ones((24, 32), np.int32))
     (match,) = find_matches(viewer)
     planes = scored_planes(match, "instances", viewer)
     assert [p.truth.task.plane.z for p in planes] == [1]

@@ -6,8 +6,9 @@ mutated, because only an assignment emits an event:
 (edits that hold for the whole image), `declared_channel` (for this channel), `declared_planes` (for
 one plane of it, keyed `z,t`), `saved` (those edits as they were last saved), perhaps `group` (the
 specimen) and `plate` (where on a plate it was taken), and for layers that this plugin makes `role`
-(`annotation`, `segmentation`, `classes`, `probability`, `depth`, `errors`, `preview`), `source` and
-`source_id` (the image layer they belong to).
+(`annotation`, `segmentation`, `classes`, `probability`, `depth`, `errors`, `preview`, `what if`),
+`source` and `source_id` (the image layer they belong to), for predictions `planes_done` (keys of
+whole planes) and `parts_done` (for other planes the first and last row and column of each part).
 """
 
 from __future__ import annotations

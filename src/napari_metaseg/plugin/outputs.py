@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
 from napari_metaseg.plugin import layers
+from napari_metaseg.plugin.cutting import Part
 from napari_metaseg.plugin.layers import PlaneIndex
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def outputs_for(
     for layer in (deep, probability, labels, several):
         if layer is not None and layers.info(layer).get("model") != model:
             _clear(layer)
-            layers.update_info(layer, model=model, planes_done=[])
+            layers.update_info(layer, model=model, planes_done=[], parts_done={})
     return Outputs(labels, probability, several, deep)
 
 
@@ -67,38 +69,93 @@ def find_outputs(viewer: Any, image: Image) -> Outputs | None:
     return Outputs(labels, probability, several, deep)
 
 
-def write_plane(layer: Layer, plane: PlaneIndex, values: NDArray[Any]) -> None:
-    """Put one plane into a prediction layer and show it."""
-    layer.data[layers.plane_slices(layer, plane)] = values
-    done = list(layers.info(layer).get("planes_done", []))
-    if plane.key not in done:
-        layers.update_info(layer, planes_done=[*done, plane.key])
+def write_part(layer: Layer, part: Part, values: NDArray[Any]) -> None:
+    """Put one plane, or a region of one, into a prediction layer and show it."""
+    layer.data[_slices(layer, part)] = values
+    entry, key = layers.info(layer), part.plane.key
+    done, parts = list(entry.get("planes_done", [])), dict(entry.get("parts_done", {}))
+    if part.region is None:
+        done = [*(other for other in done if other != key), key]
+        parts.pop(key, None)
+    elif key not in done:
+        corners = [end for along in part.region for end in (along.start, along.stop)]
+        kept = [other for other in parts.get(key, []) if not _covers(corners, other)]
+        parts[key] = [*kept, corners]
+    layers.update_info(layer, planes_done=done, parts_done=parts)
     layer.refresh()
 
 
-def plane_of(layer: Layer, plane: PlaneIndex) -> NDArray[np.float32]:
-    """A copy of one plane of a prediction layer."""
-    return np.array(layer.data[layers.plane_slices(layer, plane)], np.float32)
+def _covers(corners: Sequence[int], others: Sequence[int]) -> bool:
+    """Whether a region (first and last row, first and last column) holds all of another."""
+    top, bottom, left, right = corners
+    return top <= others[0] and others[1] <= bottom and left <= others[2] and others[3] <= right
 
 
-def write_prediction(found: Outputs, plane: PlaneIndex, prediction: PlanePrediction) -> None:
-    """Put the prediction of one plane into its layers.
+def write_labels(layer: Labels, part: Part, values: NDArray[np.int32]) -> None:
+    """Put objects into a plane or a region of one; in a region they get numbers of their own."""
+    if part.region is not None:
+        others = (p for p in parts_done(layer) if p.plane == part.plane and p != part)
+        taken = max((int(layer.data[_slices(layer, p)].max(initial=0)) for p in others), default=0)
+        values = np.where(values > 0, values + np.int32(taken), 0)
+    write_part(layer, part, values)
+
+
+def part_of(layer: Layer, part: Part) -> NDArray[np.float32]:
+    """A copy of one plane of a prediction layer, or of a region of it."""
+    return np.array(layer.data[_slices(layer, part)], np.float32)
+
+
+def _slices(layer: Layer, part: Part) -> tuple[int | slice, ...]:
+    whole = layers.plane_slices(layer, part.plane)
+    return whole if part.region is None else (*whole[:-2], *part.region)
+
+
+def write_prediction(found: Outputs, part: Part, prediction: PlanePrediction) -> None:
+    """Put the prediction of one plane, or of a region of it, into its layers.
 
     With several classes the probability layer shows that of any foreground.
     """
     first = prediction.probability[0]
-    write_plane(found.probability, plane, first if found.classes is None else 1 - first)
-    write_plane(found.labels, plane, prediction.labels)
+    write_part(found.probability, part, first if found.classes is None else 1 - first)
+    write_labels(found.labels, part, prediction.labels)
     if found.classes is not None:
-        write_plane(found.classes, plane, prediction.classes)
+        write_part(found.classes, part, prediction.classes)
     if found.depth is not None and prediction.depth is not None:
-        write_plane(found.depth, plane, prediction.depth)
+        write_part(found.depth, part, prediction.depth)
 
 
 def planes_done(layer: Layer) -> list[PlaneIndex]:
-    """The planes of a prediction layer that hold a prediction."""
-    keys = layers.info(layer).get("planes_done", [])
-    return [PlaneIndex(*(int(part) for part in key.split(","))) for key in keys]
+    """The planes of a prediction layer that hold a prediction of the whole of them."""
+    return [PlaneIndex.from_key(key) for key in layers.info(layer).get("planes_done", [])]
+
+
+def parts_done(layer: Layer) -> list[Part]:
+    """What of a prediction layer holds a prediction: whole planes, then parts of others."""
+    found = [Part(plane) for plane in planes_done(layer)]
+    for key, parts in layers.info(layer).get("parts_done", {}).items():
+        plane = PlaneIndex.from_key(key)
+        found += [Part(plane, (slice(a, b), slice(c, d))) for a, b, c, d in parts]
+    return found
+
+
+def objects_in(layer: Labels, parts: Sequence[Part]) -> NDArray[np.int32]:
+    """The pixels of a labels layer that lie in parts of one plane, each once and in no order."""
+    if any(part.region is None for part in parts):
+        return np.ravel(layer.data[layers.plane_slices(layer, parts[0].plane)])
+    regions = [part.region for part in parts if part.region is not None]
+    top, left = (min(region[axis].start for region in regions) for axis in (0, 1))
+    bottom, right = (max(region[axis].stop for region in regions) for axis in (0, 1))
+    around = Part(parts[0].plane, (slice(top, bottom), slice(left, right)))
+    inside = np.zeros((bottom - top, right - left), bool)
+    for rows, columns in regions:
+        inside[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = (
+            True
+        )
+    return layer.data[_slices(layer, around)][inside]
+
+
+def _moved(along: slice, start: int) -> slice:
+    return slice(along.start - start, along.stop - start)
 
 
 def _find(viewer: Any, image: Image, role: str) -> Any:

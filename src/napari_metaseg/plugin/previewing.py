@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import CyclicLabelColormap
-from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
 from napari_metaseg.events import Preview
-from napari_metaseg.plugin import layers
+from napari_metaseg.plugin import layers, regions
 from napari_metaseg.plugin.layers import PlaneIndex
+from napari_metaseg.plugin.regions import Region
 from napari_metaseg.plugin.segmenting import PlaneTask, plane_task
 
 if TYPE_CHECKING:
@@ -21,37 +21,8 @@ if TYPE_CHECKING:
     from napari_metaseg.packages.package import ModelPackage
 
 ROLE = "preview"
-MOST_PX = 1024
-"""The longest side that is previewed: one pass over it takes a second or two without a GPU."""
 _COLOURS = ("#00000000", "#ff7bd5", "#56b4e9", "#f0e442", "#00d39a", "#ff9d5c")
 """Of the background and the classes; annotations are seldom pink."""
-Region = tuple[slice, slice]
-
-
-def visible_region(image: Image) -> Region:
-    """What to preview of an image: all of it, or of a large one what the window shows.
-
-    Rows and columns at full resolution, at most `MOST_PX` each, around the middle of what is seen.
-    """
-    height, width = layers.plane_shape(image)
-    first, last = np.asarray(image.corner_pixels, float)[:, -2:]
-    if image.multiscale:
-        factor = np.asarray(image.downsample_factors[image.data_level])[-2:]
-        first, last = first * factor, last * factor
-    seen = ((first[0], last[0], height), (first[1], last[1], width))
-    rows, columns = (_within(*along) for along in seen)
-    return rows, columns
-
-
-def _within(first: float, last: float, size: int) -> slice:
-    """At most `MOST_PX` of `size` pixels around the middle of what is seen, or of everything."""
-    if size <= MOST_PX:
-        return slice(0, size)
-    # A layer that was not drawn yet has no corners.
-    middle = (first + last) / 2 if last > first else size / 2
-    side = MOST_PX if last <= first else int(min(max(last - first + 1, MOST_PX / 4), MOST_PX))
-    start = int(np.clip(round(middle - side / 2), 0, size - side))
-    return slice(start, start + side)
 
 
 def preview_task(image: Image, plane: PlaneIndex, region: Region) -> PlaneTask:
@@ -90,13 +61,13 @@ class PreviewLayer:
         selection = set(viewer.layers.selection)
         active = viewer.layers.selection.active
         self.layer: Labels = viewer.add_labels(
-            np.zeros(_shape(image, region), np.uint8),
+            np.zeros(regions.layer_shape(image, region), np.uint8),
             name=f"{image.name} preview",
             metadata=layers.partner_entry(image, ROLE),
             # A direct colormap compiles itself at first use, which stops the window for a second.
             colormap=CyclicLabelColormap(colors=_COLOURS),
             opacity=0.9,
-            **_place(image, plane, region),
+            **regions.geometry(image, plane, region),
         )
         self.layer.contour = 2
         self.layer.editable = False
@@ -125,22 +96,3 @@ def remove_previews(viewer: Any, image: Image | None = None) -> None:
     for layer in layers.labels_layers(viewer, ROLE):
         if image is None or layers.belongs_to(layer, image):
             viewer.layers.remove(layer)
-
-
-def _shape(image: Image, region: Region) -> tuple[int, ...]:
-    sides = tuple(along.stop - along.start for along in region)
-    return (*(1 for _ in range(image.ndim - 2)), *sides)
-
-
-def _place(image: Image, plane: PlaneIndex, region: Region) -> dict[str, Any]:
-    """The image's geometry, moved to the first pixel of a region of a plane."""
-    first = [
-        at if isinstance(at, int) else along.start
-        for at, along in zip(
-            layers.plane_slices(image, plane),
-            (*(slice(0) for _ in range(image.ndim - 2)), *region),
-            strict=True,
-        )
-    ]
-    own = Affine(image.scale, image.translate, rotate=image.rotate, shear=image.shear)
-    return layers.geometry(image) | {"translate": own(np.array(first, float))}

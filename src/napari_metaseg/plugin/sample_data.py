@@ -33,6 +33,8 @@ def _open(key: str) -> list[LayerTuple]:
 fluorescence_10x = partial(_open, "fluorescence-10x")
 fluorescence_20x = partial(_open, "fluorescence-20x")
 fluorescence_40x = partial(_open, "fluorescence-40x")
+fluorescence_15x = partial(_open, "fluorescence-15x")
+fluorescence_63x = partial(_open, "fluorescence-63x")
 focus_series = partial(_open, "brightfield-focus-20x")
 phase_contrast = partial(_open, "phase-contrast-20x")
 

@@ -84,7 +84,7 @@ def annotation_of(viewer: Any, image: Image) -> Labels | None:
 
 
 def scored_planes(match: Match, kind: LabelKind, viewer: Any) -> list[ScoredPlane]:
-    """The planes of a match to score: predicted ones that, in a stack, have any annotation.
+    """The planes of a match to score: those predicted whole that, in a stack, have annotation.
 
     Raises `InputError` where the layers differ in shape.
     """
@@ -96,7 +96,8 @@ def scored_planes(match: Match, kind: LabelKind, viewer: Any) -> list[ScoredPlan
             way_out="Compare layers of the same image",
         )
     every = layers.planes(match.image)
-    done = outputs.planes_done(match.predicted) or every
+    begun = outputs.parts_done(match.predicted)
+    done = outputs.planes_done(match.predicted) if begun else every
     planes = [_plane(match, plane, kind, viewer) for plane in every if plane in done]
     return [p for p in planes if len(every) == 1 or p.truth.labels.any()]
 

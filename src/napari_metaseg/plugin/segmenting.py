@@ -1,11 +1,14 @@
-"""The work behind the Segment widget: read planes, predict them, cut them anew. No widgets here."""
+"""The work behind the Segment widget: read planes and predict them. No widgets here.
+
+A part of a plane is normalised as the whole of it is, so that it equals the same part of the whole.
+"""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +19,14 @@ from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.events import CancelToken, Event, Notice, Progress
 from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.layers import PlaneIndex
+from napari_metaseg.plugin.regions import Region
 from napari_metaseg.plugin.workspace import LoadedModel
+from napari_metaseg.prediction.refine import Refinement, refined
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_metaseg.datasets.normalise import Levels
     from napari_metaseg.packages.package import ModelPackage
     from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
     from napari_metaseg.prediction.request import GatesName
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlaneTask:
-    """One plane to predict: where its pixels are, and what is known of it.
+    """One plane to predict, or a `region` of it: where its pixels are, and what is known of it.
 
     `pixels` is the layer's own array, lazy or not; the worker reads the one plane `at`.
     """
@@ -39,12 +45,44 @@ class PlaneTask:
     pixels: Any
     at: tuple[int | slice, ...]
     condition: Condition
+    region: Region | None = None
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """The size of its pixels, where it is known."""
+        return pixel_size_of(self.condition)
 
     def read(self) -> NDArray[np.float32]:
         """The plane as (1, Y, X) raw intensities."""
         from napari_metaseg.datasets.inputs import as_grey
 
         return as_grey(np.asarray(self.pixels[self.at]))[None]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlane:
+    """One plane of a layer's array as raw intensities (1, Y, X), of which parts are read."""
+
+    pixels: Any
+    at: tuple[int | slice, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """One channel, rows and columns."""
+        first = len(self.at) - 2
+        return 1, int(self.pixels.shape[first]), int(self.pixels.shape[first + 1])
+
+    def read(self, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """These rows and columns, RGB as luminance."""
+        from napari_metaseg.datasets.inputs import as_grey
+
+        return as_grey(np.asarray(self.pixels[(*self.at[:-2], rows, columns)]))[None]
+
+
+def pixel_size_of(condition: Condition) -> float | None:
+    """The pixel size in µm that a condition states."""
+    size = condition.get("pixel_size_um")
+    return float(size) if isinstance(size, float | int) else None
 
 
 @dataclass(frozen=True)
@@ -62,15 +100,6 @@ class PlaneDone:
     prediction: PlanePrediction
 
 
-@dataclass(frozen=True)
-class PlaneCut:
-    """One plane's classes and objects at a new threshold."""
-
-    key: str
-    classes: NDArray[np.uint8]
-    labels: NDArray[np.int32]
-
-
 def plane_task(image: Image, plane: PlaneIndex) -> PlaneTask:
     """The task for one plane of an image layer."""
     data = image.data[0] if image.multiscale else image.data
@@ -85,6 +114,11 @@ def plane_task(image: Image, plane: PlaneIndex) -> PlaneTask:
     )
 
 
+def view_task(image: Image, plane: PlaneIndex, region: Region) -> PlaneTask:
+    """The task for a region of one plane of an image layer."""
+    return replace(plane_task(image, plane), region=region)
+
+
 class Segmenter:
     """A model made ready on a device, kept between runs. Used by one job at a time."""
 
@@ -94,9 +128,11 @@ class Segmenter:
         self.package, self.device = package, device
         self.gates: GatesName = gates
         self._predictor: Predictor | None = None
+        self._raw: LayerPlane | None = None
+        self._levels: Levels | None = None
 
     def run(
-        self, tasks: Sequence[PlaneTask], threshold: float, token: CancelToken
+        self, tasks: Sequence[PlaneTask], refinement: Refinement, token: CancelToken
     ) -> Generator[Event | DeviceFound | PlaneDone, None, tuple[str, ...]]:
         """Predict the planes one after the other; returns the notices, each once.
 
@@ -110,12 +146,33 @@ class Segmenter:
         for done, task in enumerate(tasks):
             left = (time.monotonic() - start) / done * (len(tasks) - done) if done else None
             yield Progress(done, len(tasks), task.name, left)
-            prediction = predictor.predict_plane(
-                task.read(), task.condition, token=token, threshold=threshold
-            )
+            prediction = self._predict(predictor, task, refinement, token)
             notices.update(dict.fromkeys(prediction.notices))
             yield PlaneDone(task, prediction)
         return tuple(notices)
+
+    def _predict(
+        self, predictor: Predictor, task: PlaneTask, refinement: Refinement, token: CancelToken
+    ) -> PlanePrediction:
+        threshold = refinement.threshold
+        if task.region is None:
+            found = predictor.predict_plane(
+                task.read(), task.condition, token=token, threshold=threshold
+            )
+        else:
+            raw, levels = self._measured(predictor, task)
+            found = predictor.predict_region(
+                raw, task.region, task.condition, levels=levels, token=token, threshold=threshold
+            )
+        return refined(found, refinement, task.pixel_size_um)
+
+    def _measured(self, predictor: Predictor, task: PlaneTask) -> tuple[LayerPlane, Levels]:
+        """The plane of a region and its levels, which are kept until another plane's are needed."""
+        raw, levels = self._raw, self._levels
+        if raw is None or levels is None or raw.pixels is not task.pixels or raw.at != task.at:
+            self._raw = raw = LayerPlane(task.pixels, task.at)
+            self._levels = levels = predictor.levels(raw, task.condition)
+        return raw, levels
 
     def _ready(self) -> Predictor:
         from napari_metaseg.prediction.predictor import Predictor
@@ -137,32 +194,18 @@ def leave_a_core() -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
+def take_every_core() -> None:
+    """Let PyTorch use all processor cores, for moments that the window can wait."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+
+
 def device_words(predictor: Predictor) -> str:
     """What to call the predictor's device in front of people."""
     from napari_metaseg.prediction.device import device_label
 
     return device_label(predictor.device)
-
-
-@dataclass(frozen=True)
-class KeptPlane:
-    """What is kept of a prediction to cut it anew, each (Y, X); `key` is that of the plane."""
-
-    key: str
-    probability: NDArray[np.float32]
-    depth: NDArray[np.float32] | None = None
-
-
-def cut_anew(
-    kept: Sequence[KeptPlane], threshold: float, token: CancelToken
-) -> Generator[PlaneCut, None, None]:
-    """Objects from stored foreground probabilities and depths at another threshold."""
-    from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
-
-    for plane in kept:
-        token.raise_if_cancelled()
-        classes = classes_from_probability(plane.probability[None], threshold)
-        yield PlaneCut(plane.key, classes, instances_from_classes(classes, plane.depth))
 
 
 def load_model(path: Path, token: CancelToken) -> Generator[Event, None, LoadedModel]:

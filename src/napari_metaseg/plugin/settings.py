@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
 
+from napari_metaseg.prediction.refine import Refinement
 from napari_metaseg.prediction.request import GatesName
 
+_CUTS = fields(Refinement)
 EXACT = "whole image (exact)"
 """The first of the two choices in the manifest; the other is a sample."""
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """The remembered settings: the device, the folder of models, minutes, how to average."""
+    """The remembered settings: device, folder of models, minutes, how to average and to cut."""
 
     device: str = "auto"
     model_folder: Path = Path()
     minutes: float = 2.0
     averages: str = EXACT
+    refinement: Refinement = field(default_factory=Refinement)
 
     @property
     def gates(self) -> GatesName:
@@ -40,6 +43,7 @@ def preferences() -> Preferences:
         model_folder=Path(folder).expanduser() if folder else _default_folder(),
         minutes=float(stored.minutes),
         averages=str(stored.averages),
+        refinement=Refinement(**{f.name: float(getattr(stored, f.name)) for f in _CUTS}),
     )
 
 
@@ -49,6 +53,11 @@ def remember(**values: Any) -> None:
     if stored is not None:
         for name, value in values.items():
             setattr(stored, name, value)
+
+
+def remember_refinement(refinement: Refinement) -> None:
+    """Start the next session with this way to cut objects."""
+    remember(**asdict(refinement))
 
 
 def _default_folder() -> Path:

@@ -17,6 +17,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_metaseg.plugin.history import History
 from napari_metaseg.plugin.jobs import Job, Work
+from napari_metaseg.plugin.settings import preferences, remember_refinement
+from napari_metaseg.prediction.refine import Refinement
 
 if TYPE_CHECKING:
     from napari_metaseg.packages.package import ModelPackage
@@ -38,6 +40,8 @@ class Workspace(QObject):
     """A model came, or another one is in use."""
     predictions_changed = Signal()
     """A prediction layer holds something new."""
+    refinement_changed = Signal()
+    """Objects are to be cut in another way."""
     cohort_changed = Signal()
     device_changed = Signal()
 
@@ -50,6 +54,7 @@ class Workspace(QObject):
         self._jobs: list[Job] = []
         self._cohort: Path | None = None
         self._device = ""
+        self._refinement: Refinement | None = None
         self._watched: set[int] = set()
         self._closing = False
         application = QCoreApplication.instance()
@@ -98,6 +103,20 @@ class Workspace(QObject):
         if words != self._device:
             self._device = words
             self.device_changed.emit()
+
+    @property
+    def refinement(self) -> Refinement:
+        """How objects are cut: as remembered until a widget says otherwise."""
+        if self._refinement is None:
+            self._refinement = preferences().refinement
+        return self._refinement
+
+    @refinement.setter
+    def refinement(self, refinement: Refinement) -> None:
+        if refinement != self.refinement:
+            self._refinement = refinement
+            remember_refinement(refinement)
+            self.refinement_changed.emit()
 
     def run(self, work: Work, connect: Callable[[Job], Any] = lambda job: None) -> Job:
         """Start some work; `connect` attaches slots before it begins."""

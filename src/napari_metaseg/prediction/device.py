@@ -53,6 +53,15 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def cpu_computes_bf16() -> bool:
+    """Whether this processor computes bf16 itself, about twice as fast as fp32."""
+    import torch
+
+    # Older releases of PyTorch do not tell.
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(known.get(feature) for feature in ("avx512_bf16", "amx_bf16"))
+
+
 def device_label(device: torch.device) -> str:
     """What to call the device in front of people."""
     import torch

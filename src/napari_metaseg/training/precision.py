@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from napari_metaseg.errors import InputError
+from napari_metaseg.prediction.device import cpu_computes_bf16
 from napari_metaseg.training.request import PrecisionName
 
 FabricPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -31,15 +32,9 @@ def training_precision(name: PrecisionName, device: torch.device) -> PrecisionNa
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if device.type == "cpu" and _cpu_computes_bf16() else "fp32"
+    return "bf16" if device.type == "cpu" and cpu_computes_bf16() else "fp32"
 
 
 def fabric_precision(name: PrecisionName) -> FabricPrecision:
     """What Lightning Fabric calls it: weights and optimizer stay float32."""
     return _FABRIC[name]
-
-
-def _cpu_computes_bf16() -> bool:
-    # Older releases of PyTorch do not tell.
-    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(known.get(feature) for feature in ("avx512_bf16", "amx_bf16"))

@@ -5,7 +5,8 @@ import pytest
 
 from napari_metaseg.events import CurvePoint, Preview
 from napari_metaseg.plugin import layers, outputs
-from napari_metaseg.plugin.previewing import PreviewLayer, visible_region
+from napari_metaseg.plugin.previewing import PreviewLayer
+from napari_metaseg.plugin.regions import visible_region
 from napari_metaseg.plugin.widgets.train import TrainWidget
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from napari_metaseg.plugin import known, layers, outputs
+from napari_metaseg.plugin.cutting import Part
 from napari_metaseg.plugin.settings import Preferences
 from napari_metaseg.plugin.widgets.score import ScoreWidget
 from napari_metaseg.plugin.widgets.segment import SegmentWidget
 from napari_metaseg.plugin.widgets.train import TrainWidget
 from napari_metaseg.plugin.workspace import workspace_of
+from napari_metaseg.prediction.refine import Refinement
 
 
 def tiny(train, steps=3):
@@ -216,7 +218,7 @@ def test_a_broken_cohort_table_is_explained(train, tmp_path):
 def test_segment_says_what_it_needs(make_panel, viewer):
     panel = make_panel(SegmentWidget)
     assert "model" in panel.this_button.reason
-    assert not panel.threshold.slider.isEnabled()
+    assert not panel.refine.threshold.isEnabled()
 
 
 def test_the_card_holds_the_image_against_what_was_trained(make_panel, trained, three_images):
@@ -270,10 +272,10 @@ def test_the_threshold_cuts_the_stored_probability_anew(
     found.probability.data[:] = 0.0
     found.probability.data[10:20, 10:20] = 0.4
     found.labels.data[:] = 0
-    panel.threshold.slider.setValue(0.3)
+    panel.refine.threshold.setValue(0.3)
     wait_for(lambda: bool(found.labels.data.any()))
     assert set(np.argwhere(found.labels.data)[:, 0]) == set(range(10, 20))
-    assert "1 objects" in panel.result.text()
+    assert "1 object" in panel.result.text()
 
 
 @pytest.mark.parametrize("objects", ["boundary", "distance"])
@@ -294,10 +296,87 @@ def test_the_threshold_parts_objects_by_their_depth_too(
     found.depth.data[:] = found.probability.data
     found.depth.data[:, 24:26] = 0.0
     found.labels.data[:] = 0
-    panel.threshold.slider.setValue(0.3)
+    panel.refine.threshold.setValue(0.3)
     wait_for(lambda: bool(found.labels.data.any()))
     assert found.labels.data[15, 12] != found.labels.data[15, 38]
     assert "2 objects" in panel.result.text()
+
+
+@pytest.fixture
+def large(viewer, three_images):
+    """A large image in focus, of which the window shows the lower right part."""
+    pixels = np.tile(three_images[1][0].data, (20, 40))
+    image = viewer.add_image(pixels, name="large", scale=(0.5, 0.5), units=("um", "um"))
+    image.corner_pixels = np.array([[900, 2000], [1279, 2559]])
+    return image
+
+
+def test_of_a_large_image_the_view_alone_is_segmented(make_panel, trained, large, viewer, wait_for):
+    panel = make_panel(SegmentWidget)
+    panel.show()
+    assert panel.view_button.isVisible()
+    panel.view_button.click()
+    wait_for(lambda: not panel.busy)
+    found = outputs.find_outputs(viewer, large)
+    assert found is not None, panel.head.status.text
+    (part,) = outputs.parts_done(found.probability)
+    rows, columns = part.region
+    assert (rows.stop, columns.stop) == (1280, 2560)
+    assert found.probability.data[part.region].all()
+    rest = found.probability.data.copy()
+    rest[part.region] = 0
+    assert not rest.any(), "something beyond the view was written"
+    size = f"{columns.stop - columns.start} × {rows.stop - rows.start} px"
+    assert f"in the segmented part ({size})" in panel.result.text()
+    panel.refine.smallest.setValue(1e6)
+    wait_for(lambda: workspace_of(viewer).refinement.smallest_um2 == 1e6)
+    wait_for(lambda: panel.result.text().startswith("0 objects"))
+
+
+def test_a_part_is_what_the_whole_plane_has_there(make_panel, trained, large, viewer, wait_for):
+    panel = make_panel(SegmentWidget)
+    panel.segment_view()
+    wait_for(lambda: not panel.busy)
+    found = outputs.find_outputs(viewer, large)
+    (part,) = outputs.parts_done(found.probability)
+    alone = outputs.part_of(found.probability, part)
+    panel.segment_this()
+    wait_for(lambda: not panel.busy)
+    np.testing.assert_allclose(outputs.part_of(found.probability, part), alone, atol=2e-3)
+    assert "of this image" in panel.result.text()
+
+
+def test_the_view_is_offered_where_it_spares_something_and_first_where_it_spares_much(
+    make_panel, trained, large, three_images, viewer
+):
+    panel = make_panel(SegmentWidget)
+    panel.show()
+    viewer.layers.selection.active = three_images[0][0]
+    assert not panel.view_button.isVisible()
+    viewer.layers.selection.active = large
+    assert panel.this_button.button.property("look") == "primary"
+    viewer.layers.selection.active = viewer.add_image(np.zeros((2100, 2100), np.uint8))
+    assert panel.view_button.button.property("look") == "primary"
+
+
+def test_how_objects_are_cut_holds_for_the_next_prediction_and_for_every_widget(
+    make_panel, trained, three_images, viewer, wait_for
+):
+    one, other = make_panel(SegmentWidget), make_panel(SegmentWidget)
+    one.segment_this()
+    wait_for(lambda: not one.busy)
+    one.refine.smallest.setValue(1e6)
+    wait_for(lambda: workspace_of(viewer).refinement.smallest_px == 1e6)
+    other.refresh()
+    assert other.refine.smallest.value() == 1e6
+    viewer.layers.selection.active = three_images[1][0]
+    other.segment_this()
+    wait_for(lambda: not other.busy)
+    found = outputs.find_outputs(viewer, three_images[1][0])
+    assert not found.labels.data.any()
+    assert found.probability.data.any()
+    other.refine.reset.click()
+    wait_for(lambda: workspace_of(viewer).refinement == Refinement())
 
 
 def test_a_model_that_is_none_is_refused_in_words(make_panel, tmp_path, wait_for):
@@ -326,7 +405,7 @@ def scored(make_panel, three_images, viewer, wait_for):
         made = outputs.outputs_for(viewer, image, "m", classes=False)
         labels = truth.data.copy()
         labels[:, int(64 * share) :] = 0
-        outputs.write_plane(made.labels, layers.PlaneIndex(), labels)
+        outputs.write_part(made.labels, Part(layers.PlaneIndex()), labels)
     panel = make_panel(ScoreWidget)
     panel.score()
     wait_for(lambda: panel.scores is not None)

@@ -24,7 +24,7 @@ from napari_metaseg.errors import InputError
 DEMO_MAGNIFICATIONS = (10.0, 20.0, 40.0)
 DEMO_MODALITIES = ("fluorescence", "brightfield")
 _FOCUS_OFFSETS_UM = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
-_SHAPE_PX = (384, 384)
+_SIDE_PX = 384
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class _Recipe:
     beside: str
     photons: float
     offsets_um: tuple[float, ...] = (0.0,)
+    side_px: int = _SIDE_PX
 
 
 _RECIPES: Mapping[str, _Recipe] = {
@@ -56,6 +57,17 @@ _RECIPES: Mapping[str, _Recipe] = {
     ),
     "fluorescence-40x": _Recipe(
         "Nuclei, fluorescence 40x (beside lymphocytes)", 40.0, "fluorescence", "small", 500.0
+    ),
+    "fluorescence-15x": _Recipe(
+        "Unseen magnification: nuclei, fluorescence 15x", 15.0, "fluorescence", "small", 500.0
+    ),
+    "fluorescence-63x": _Recipe(
+        "Unseen magnification: nuclei, fluorescence 63x",
+        63.0,
+        "fluorescence",
+        "small",
+        500.0,
+        side_px=2 * _SIDE_PX,
     ),
     "brightfield-focus-20x": _Recipe(
         "Focus series, brightfield 20x, -9 to +9 µm",
@@ -84,7 +96,8 @@ def make_sample(key: str, folder: Path, *, seed: int = 7) -> Sample:
 
     The focus series is (Z, Y, X) with the signed offset of each plane in its metadata; its labels
     repeat on every plane. The samples share one specimen of each kind, so the 40x image lies within
-    the 20x one. Raises `InputError` for an unknown key.
+    the 20x one. Those at 15x and 63x (768 px) are to try a model beyond what the others teach it.
+    Raises `InputError` for an unknown key.
     """
     if key not in _RECIPES:
         raise InputError("no such sample", got=repr(key), way_out=f"Use {', '.join(_RECIPES)}")
@@ -92,7 +105,9 @@ def make_sample(key: str, folder: Path, *, seed: int = 7) -> Sample:
     optics = Optics(common_objective(recipe.magnification), recipe.modality)
     optics = replace(optics, exposure_ms=float(f"{exposure_for(optics, recipe.photons):.3g}"))
     specimen = _culture(recipe.beside, seed)
-    taken = render_stack(specimen, optics, _SHAPE_PX, seed, recipe.offsets_um)
+    taken = render_stack(
+        specimen, optics, (recipe.side_px, recipe.side_px), seed, recipe.offsets_um
+    )
     labels, image = taken.of(TARGET), taken.image
     if len(recipe.offsets_um) > 1:
         labels = np.repeat(labels[None], len(image), axis=0)

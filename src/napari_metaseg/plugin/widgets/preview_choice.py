@@ -10,12 +10,11 @@ from qtpy.QtWidgets import QWidget
 from napari_metaseg.events import Preview
 from napari_metaseg.plugin.focus import Focus
 from napari_metaseg.plugin.previewing import (
-    MOST_PX,
     PreviewLayer,
     preview_task,
     remove_previews,
-    visible_region,
 )
+from napari_metaseg.plugin.regions import MOST_PX, visible_region
 from napari_metaseg.plugin.segmenting import PlaneTask
 from napari_metaseg.plugin.widgets.parts import column, combo
 

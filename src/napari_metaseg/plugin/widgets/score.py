@@ -15,6 +15,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import Progress
 from napari_metaseg.files import atomic_path
 from napari_metaseg.plugin import layers, outputs, scoring
+from napari_metaseg.plugin.cutting import Part
 from napari_metaseg.plugin.focus import Links
 from napari_metaseg.plugin.scoring import ErrorPlane, Match, ScoredPlane, Scores
 from napari_metaseg.plugin.widgets.frame import Panel
@@ -225,7 +226,7 @@ class ScoreWidget(Panel):
         for wrong in self.scores.planes.values():
             if wrong.image in self.viewer.layers:
                 layer = outputs.errors_layer(self.viewer, wrong.image)
-                outputs.write_plane(layer, wrong.plane, wrong.errors)
+                outputs.write_part(layer, Part(wrong.plane), wrong.errors)
         self.viewer.layers.selection.active = active
 
     def show_worst(self, at: int) -> None:
