@@ -2,8 +2,8 @@
 
     python tools/measure_precision.py PACKAGE COHORT.csv [SPLIT]
 
-Predicts every plane of the split (default: those not trained on) in fp32 with PyTorch, and again with each other
-engine and precision. Prints Markdown: the share of pixels whose class is another one, over all
+Predicts the planes of the split (default: those not trained on) in fp32 with PyTorch, and with each
+other engine and precision. Prints Markdown: the share of pixels whose class changes, over all
 planes and in the worst of them, and the largest difference of a probability.
 """
 
