@@ -100,7 +100,7 @@ def scheduler():
     before = torch.get_num_threads()
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, protocol="tcp",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
     ) as running:  # fmt: skip
         yield running.scheduler_address
     torch.set_num_threads(before)
@@ -113,6 +113,31 @@ def test_a_running_scheduler_gives_the_same(small_package, images, tmp_path, run
     assert results(tmp_path / "shared") == results(tmp_path / "alone")
     again, _ = run(small_package, tmp_path / "shared", images, scheduler="tcp://nowhere:1")
     assert again == alone  # nothing was left to do, so nobody was asked
+
+
+def test_a_scheduler_with_another_version_is_refused(
+    small_package, images, tmp_path, run, scheduler, monkeypatch
+):
+    monkeypatch.setattr(connection, "__version__", "99")
+    with pytest.raises(InputError, match=r"has another napari-metaseg: got .*, here 99"):
+        run(small_package, tmp_path / "out", images, scheduler=scheduler)
+
+
+def test_a_scheduler_without_workers_is_waited_for(small_package, images, tmp_path):
+    token = CancelToken()
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    ) as running:
+        request = PredictionRequest(
+            package=str(small_package), inputs=(str(images),), out=tmp_path / "out",
+            scheduler=running.scheduler_address,
+        )  # fmt: skip
+        events = predict_files(request, token)
+        while "no workers at the moment" not in getattr(next(events), "text", ""):
+            pass
+        token.cancel()
+        with pytest.raises(Cancelled):
+            list(events)
 
 
 def test_a_scheduler_that_is_not_there_is_one_clear_error(

@@ -32,6 +32,13 @@ class JobClock:
         finally:
             self.finish(task)
 
+    def begin(self, task: ImageTask) -> Progress:
+        """Count an image as done whose time tells nothing: a model was loaded for it."""
+        self._done_steps += task.steps
+        self._pixels -= task.pixels
+        self._start = time.monotonic()
+        return Progress(self._done_steps, self._steps, task.row.name)
+
     def finish(self, task: ImageTask) -> Progress:
         """Count an image as done, and tell how far the job is."""
         self._done_steps += task.steps

@@ -62,7 +62,7 @@ def _follow(
         future.add_done_callback(done.put)
     presence = _Presence(workers)
     yield from presence.wait(token)
-    clock = JobClock(tasks)
+    clock, loading = JobClock(tasks), workers.count()
     while left:
         token.raise_if_cancelled()
         try:
@@ -72,7 +72,7 @@ def _follow(
             continue
         task = left.pop(future.key)
         yield Outcome(task, _result(task, future))
-        yield clock.finish(task)
+        yield clock.finish(task) if len(tasks) - len(left) > loading else clock.begin(task)
 
 
 def _located(task: ImageTask) -> ImageTask:
@@ -108,7 +108,7 @@ class _Presence:
 
     def wait(self, token: CancelToken) -> Generator[Notice, None, None]:
         """Wait for the first one."""
-        while not self._workers.are_there():
+        while not self._workers.count():
             yield from self._tell()
             token.raise_if_cancelled()
             time.sleep(_LOOK_S)
@@ -118,7 +118,7 @@ class _Presence:
         """Tell, every now and then, that there is none any more."""
         if time.monotonic() - self._looked > _ABSENT_S:
             self._looked = time.monotonic()
-            if not self._workers.are_there():
+            if not self._workers.count():
                 yield from self._tell()
 
     def _tell(self) -> Generator[Notice, None, None]:

@@ -30,10 +30,10 @@ class Workers:
     client: Client
     threads: int
 
-    def are_there(self) -> bool:
-        """Whether there is a worker now. Raises `InputError` where the connection is lost."""
+    def count(self) -> int:
+        """How many there are now. Raises `InputError` where the connection is lost."""
         try:
-            return bool(self.client.nthreads())
+            return len(self.client.nthreads())
         except OSError:
             raise connection_lost() from None
 

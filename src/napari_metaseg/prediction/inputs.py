@@ -82,9 +82,7 @@ def _images_in(folder: Path) -> Iterator[Path]:
 
 def _plate_of(path: Path) -> Path:
     """The folder of a plate, which tells plates apart: their indexes are named alike."""
-    if path.is_dir():
-        return path
-    folder = path.resolve().parent
+    folder = path.resolve() if path.is_dir() else path.resolve().parent
     return folder.parent if folder.name == "Images" else folder
 
 
@@ -134,7 +132,7 @@ def _scene_of_file(row: CohortRow) -> bool:
 
 def _place_of(row: CohortRow) -> Path:
     """What a row's results are named after, and its folder where that is not enough."""
-    return _plate_of(row.image).resolve() if _is_field(row) else row.image.resolve()
+    return _plate_of(row.image) if _is_field(row) else row.image.resolve()
 
 
 def _as_word(name: str) -> str:
