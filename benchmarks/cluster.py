@@ -15,6 +15,7 @@ from benchmarks.models import CONDITION, package
 from napari_metaseg.events import CancelToken
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.packages.package import Sample, save_package
+from napari_metaseg.prediction.connection import local_cluster
 from napari_metaseg.prediction.job import predict_files
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import PredictionRequest
@@ -78,15 +79,7 @@ def _predict(folder: Path, side: str, scheduler: str) -> None:
 @contextmanager
 def _scheduler(workers: int, threads: int) -> Iterator[str]:
     """The address of a local cluster of this shape."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=workers,
-        threads_per_worker=threads,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        memory_limit=0,
-    ) as cluster:
+    with local_cluster(workers, threads, images=threads) as cluster:
         yield cluster.scheduler_address
 
 

@@ -14,7 +14,7 @@ from napari_metaseg import __version__
 from napari_metaseg.errors import InputError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _CONNECT_S = 5
 _ALIKE = "Run scheduler and workers in the same environment as this command"
@@ -110,18 +110,33 @@ async def _reach(address: str) -> None:
 
 @contextmanager
 def _local(count: int) -> Iterator[Workers]:
-    """So many processes that share the cores; they talk on this computer alone."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     threads = max(1, dask.system.CPU_COUNT // count)
+    with (
+        local_cluster(count, threads) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield Workers(client, threads)
+
+
+@contextmanager
+def local_cluster(count: int, threads: int, *, images: int = 1) -> Iterator[LocalCluster]:
+    """So many processes of so many threads, with so many images in each; nobody else is let in.
+
+    Memory is neither rationed nor handed back after each tile, as dask would have it.
+    """
+    import dask
+    from distributed import LocalCluster
+
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     variables = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads)}
     with (
         dask.config.set(variables),
         LocalCluster(
             n_workers=count,
-            threads_per_worker=1,
+            threads_per_worker=images,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},
@@ -129,9 +144,8 @@ def _local(count: int) -> Iterator[Workers]:
             preload=[_NO_INTERRUPTS],
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        Client(cluster, set_as_default=False) as client,
     ):
-        yield Workers(client, threads)
+        yield cluster
 
 
 @contextmanager
