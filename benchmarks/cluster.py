@@ -79,7 +79,7 @@ def _predict(folder: Path, side: str, scheduler: str) -> None:
 @contextmanager
 def _scheduler(workers: int, threads: int) -> Iterator[str]:
     """The address of a local cluster of this shape."""
-    with local_cluster(workers, threads, images=threads) as cluster:
+    with local_cluster(workers, threads) as cluster:
         yield cluster.scheduler_address
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 
 import numpy as np
@@ -17,6 +18,10 @@ from napari_metaseg.prediction.worker import predict_one, read_answer
 
 distributed = pytest.importorskip("distributed", reason="the extra cluster is not installed")
 psutil = pytest.importorskip("psutil")
+
+
+SPEEDS = ("OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")
+"""What dask would set in this process, too, and so change the threads of what it starts later."""
 
 
 @pytest.fixture
@@ -68,10 +73,12 @@ def test_an_image_that_cannot_be_read_is_named_and_costs_no_other(
     small_package, images, tmp_path, run
 ):
     write_ome_tiff(images / "b.ome.tif", np.full((40, 48), np.nan, np.float32), "YX", None)
+    before = {n: os.environ.get(n) for n in SPEEDS}
     with pytest.raises(InputError, match=r"b\.ome\.tif"):
         run(small_package, tmp_path / "out", images, workers=1)
     listed = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [entry["labels"] for entry in listed] == ["a_labels.ome.tif", "c_labels.ome.tif"]
+    assert {n: os.environ.get(n) for n in SPEEDS} == before
 
 
 def test_a_cancel_keeps_what_is_finished_and_ends_the_workers(small_package, stacks, tmp_path):

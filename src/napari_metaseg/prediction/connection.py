@@ -115,28 +115,27 @@ def _local(count: int) -> Iterator[Workers]:
 
     threads = max(1, dask.system.CPU_COUNT // count)
     with (
-        local_cluster(count, threads) as cluster,
+        local_cluster(count) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield Workers(client, threads)
 
 
 @contextmanager
-def local_cluster(count: int, threads: int, *, images: int = 1) -> Iterator[LocalCluster]:
-    """So many processes of so many threads, with so many images in each; nobody else is let in.
+def local_cluster(count: int, threads: int = 1) -> Iterator[LocalCluster]:
+    """So many processes, each of so many threads of dask; no other computer is let in.
 
-    Memory is neither rationed nor handed back after each tile, as dask would have it.
+    Memory is neither rationed nor handed back after each tile, as dask would have it, and the
+    variables that it sets for that stay out of this process, too.
     """
     import dask
     from distributed import LocalCluster
 
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    variables = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads)}
     with (
-        dask.config.set(variables),
+        dask.config.set({"distributed.nanny.pre-spawn-environ": {}}),
         LocalCluster(
             n_workers=count,
-            threads_per_worker=images,
+            threads_per_worker=threads,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},
