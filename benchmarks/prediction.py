@@ -22,7 +22,7 @@ from napari_metaseg.prediction.ready import ReadyNetworks
 
 _CONDITIONED = [name for name, method in METHODS.items() if method.reads_metadata]
 _EXACT_TIMES = ("film", "fusion", "hypernetwork", "mixture")
-_METHODS = ("me", "none", "film", "fusion-lowrank", "sme")
+_METHODS = ("me", "none", "fusion-lowrank", "sme")
 _FP32, _BF16 = torch.float32, torch.bfloat16
 _CPU = torch.device("cpu")
 _MONAI = (

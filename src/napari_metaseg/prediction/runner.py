@@ -32,14 +32,7 @@ from napari_metaseg.prediction.tile_run import Part, TileRun, too_little_memory
 from napari_metaseg.prediction.tiling import Place, Steps, Tile, plan_tiles
 from napari_metaseg.prediction.view import PlaneView
 
-_TILE_PX = {"cpu": 512, "openvino": 1536}
-_TILE_PX_ELSEWHERE = 2048
 _PASS_PX = 512
-_WHOLE_PX = 2048
-"""A plane of this side is one tile for engines that hold on to their memory."""
-_WIDTH = 16
-"""The network's width that these sides are for: the memory for a tile grows with it."""
-
 OnTile = Callable[[int, int], None]
 
 
@@ -174,14 +167,9 @@ class NetworkRunner:
 
     def _suitable_px(self, view: PlaneView) -> int:
         """The side of tiles that suits the engine and the width of the network."""
-        if self.device.type != "cpu":
-            return _TILE_PX_ELSEWHERE
-        pixels = view.shape[0] * view.shape[1]
-        if self.ready.engine_for(pixels).name == "torch":
-            return _TILE_PX["cpu"]
-        smaller = (_WIDTH / max(self.config.width, _WIDTH)) ** 0.5
-        fits = max(view.shape) <= _WHOLE_PX * smaller
-        return round(smaller * (_WHOLE_PX if fits else _TILE_PX["openvino"]))
+        engine, width = self.ready.engine_for(_pixels(view)), self.config.width
+        whole = engine.whole_px(width)
+        return whole if max(view.shape) <= whole else engine.tile_px(width)
 
     def _network(self, view: PlaneView, vector: NDArray[np.float32], steps: Steps) -> Loaded:
         """The plain network for this metadata and, where it looks at the image, this plane."""

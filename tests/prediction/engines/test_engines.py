@@ -111,11 +111,11 @@ def stopwatch(monkeypatch, tmp_path):
     """Seconds that each engine is said to take; how often they were measured."""
     seconds, asked = {"torch": 2.0, "openvino": 1.0}, []
 
-    def measured(engine, config, network):
-        asked.append(engine.name)
-        return seconds[engine.name]
+    def measured(engines, config, network):
+        asked.extend(engine.name for engine in engines)
+        return [seconds[engine.name] for engine in engines]
 
-    monkeypatch.setattr(choice, "_seconds", measured)
+    monkeypatch.setattr(choice, "_seconds_a_pixel", measured)
     monkeypatch.setattr(choice, "_file", lambda: tmp_path / "engines.json")
     choice._remembered.cache_clear()
     yield seconds, asked
@@ -163,9 +163,9 @@ def test_without_it_there_is_pytorch_and_a_way_out(monkeypatch):
 
 
 @needs_openvino
-def test_a_measurement_takes_less_than_a_second(monkeypatch, tmp_path):
+def test_what_is_measured_decides(monkeypatch, tmp_path):
     monkeypatch.setattr(choice, "_file", lambda: tmp_path / "none" / "engines.json")
-    monkeypatch.setattr(choice, "_SECONDS_EACH", 0.01)
+    monkeypatch.setattr(choice, "_SECONDS", 0.01)
     choice._remembered.cache_clear()
     assert chosen() in ("torch", "openvino")
     choice._remembered.cache_clear()

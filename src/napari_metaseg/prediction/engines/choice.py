@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import platform
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.files import atomic_path
 from napari_metaseg.networks.config import NetworkConfig
 from napari_metaseg.networks.fold import FoldedUNet, fold
 from napari_metaseg.networks.lean import Window
+from napari_metaseg.networks.receptive import halo
 from napari_metaseg.networks.unet import build_network
 from napari_metaseg.prediction.device import EngineName
 from napari_metaseg.prediction.engines import openvino
-from napari_metaseg.prediction.engines.protocol import Engine, Loaded
+from napari_metaseg.prediction.engines.protocol import Engine
 from napari_metaseg.prediction.engines.pytorch import TorchEngine
 
-_SIDE_PX, _HALO_PX = 256, 48
-_SECONDS_EACH = 0.4
+_SECONDS = 1.0
 _FASTER = 0.95
 """Below which share of PyTorch's time the other engine is worth its making ready."""
 
@@ -62,30 +62,44 @@ def _is_faster(fast: Engine, plain: TorchEngine, config: NetworkConfig) -> bool:
     if key not in known:
         alike = config.model_copy(update={"method": "none", "metadata_size": 0, "head_columns": ()})
         network = fold(build_network(alike, seed=0), torch.zeros(0))
-        fast_s, plain_s = (_seconds(engine, config, network) for engine in (fast, plain))
-        known[key] = fast_s < _FASTER * plain_s
+        seconds = _seconds_a_pixel((fast, plain), config, network)
+        known[key] = seconds[0] < _FASTER * seconds[1]
         _remember(known)
     return known[key]
 
 
-def _seconds(engine: Engine, config: NetworkConfig, network: FoldedUNet) -> float:
-    """The least time that one tile took, of as many as fit into a moment."""
-    loaded = engine.load(network)
-    side = _SIDE_PX + 2 * _HALO_PX
-    tile = np.zeros((config.in_channels, side, side), np.float32)
-    within = (_HALO_PX, _HALO_PX + _SIDE_PX)
-    keep = Window(within, within)
-    loaded.start(tile, keep)()
-    least, end = float("inf"), time.perf_counter() + _SECONDS_EACH
+def _seconds_a_pixel(
+    engines: Sequence[Engine], config: NetworkConfig, network: FoldedUNet
+) -> list[float]:
+    """The least that each engine takes for a kept pixel of a tile that suits it.
+
+    They take turns for about a second, so that other work on the computer disturbs them alike.
+    """
+    sides = [_Side(engine, config, network) for engine in engines]
+    end = time.perf_counter() + _SECONDS
+    least = [side.seconds_a_pixel() for side in sides]
     while time.perf_counter() < end:
-        least = min(least, _timed(loaded, tile, keep))
+        least = [min(a, side.seconds_a_pixel()) for a, side in zip(least, sides, strict=True)]
     return least
 
 
-def _timed(loaded: Loaded, tile: NDArray[np.float32], keep: Window) -> float:
-    start = time.perf_counter()
-    loaded.start(tile, keep)()
-    return time.perf_counter() - start
+class _Side:
+    """One engine and one tile that suits it; making it ready is not measured."""
+
+    def __init__(self, engine: Engine, config: NetworkConfig, network: FoldedUNet) -> None:
+        around, kept = halo(config), engine.tile_px(config.width) // 2
+        kept += -kept % config.stride
+        side = kept + 2 * around
+        self._tile = np.zeros((config.in_channels, side, side), np.float32)
+        self._keep = Window((around, around + kept), (around, around + kept))
+        self._loaded, self._pixels = engine.load(network), kept**2
+        self.seconds_a_pixel()
+
+    def seconds_a_pixel(self) -> float:
+        """Those of one run."""
+        start = time.perf_counter()
+        self._loaded.start(self._tile, self._keep)()
+        return (time.perf_counter() - start) / self._pixels
 
 
 def _key(config: NetworkConfig, plain: TorchEngine) -> str:

@@ -34,5 +34,11 @@ class Engine(Protocol):
     def name(self) -> EngineName:
         """What it is called."""
 
+    def tile_px(self, width: int) -> int:
+        """The side of the kept part of tiles that suits it, for a network of this width."""
+
+    def whole_px(self, width: int) -> int:
+        """The side up to which a plane is best taken as one tile."""
+
     def load(self, network: FoldedUNet) -> Loaded:
         """Make a folded network (float32, on the CPU) ready."""

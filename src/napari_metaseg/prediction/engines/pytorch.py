@@ -24,6 +24,14 @@ class TorchEngine:
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
         self.device, self.dtype = device, dtype
 
+    def tile_px(self, width: int) -> int:
+        """See `Engine`. On a CPU, larger features would be new memory each time, page by page."""
+        return 512 if self.device.type == "cpu" else 2048
+
+    def whole_px(self, width: int) -> int:
+        """See `Engine`."""
+        return self.tile_px(width)
+
     def load(self, network: FoldedUNet) -> TorchNetwork:
         """Rearrange the network where that spares work, and copy it to the device."""
         return self.hold(lean(network) or network)
