@@ -91,9 +91,9 @@ def _create(folder: Path, python: Path, *, keep: bool) -> bool:
 
 def _install(python: Path, options: argparse.Namespace) -> bool:
     group, usual = (
-        ("test", "cluster,parquet,tensorboard,zarr")
+        ("test", "cluster,fast,parquet,tensorboard,zarr")
         if options.tests_only
-        else ("dev", "all,cluster,parquet,tensorboard,zarr")
+        else ("dev", "all,cluster,fast,parquet,tensorboard,zarr")
     )
     extras = options.extras or usual
     project = ["--group", f"{ROOT / 'pyproject.toml'}:{group}", "-e", f"{ROOT}[{extras}]"]

@@ -44,12 +44,16 @@ def test_every_sample_of_the_microscope_is_offered_under_its_title(manifest):
 def test_preferences_have_a_plain_description_each(manifest):
     work = manifest.contributions.configurations["work"]
     cuts = asdict(Refinement())
-    assert set(work.properties) == {"device", "model_folder", "minutes", "averages", *cuts}
+    others = {"device", "model_folder", "minutes", "averages", "arithmetic"}
+    assert set(work.properties) == {*others, *cuts}
     assert {name: work.properties[name].default for name in cuts} == cuts
     assert all(p.description for p in work.properties.values())
     averages = work.properties["averages"]
     gates = [Preferences(averages=choice).gates for choice in averages.enum]
     assert (gates, averages.default) == (["exact", "fast"], Preferences().averages)
+    arithmetic = work.properties["arithmetic"]
+    precisions = [Preferences(arithmetic=choice).precision for choice in arithmetic.enum]
+    assert (precisions, arithmetic.default) == (["auto", "bf16"], Preferences().arithmetic)
 
 
 def test_the_link_at_the_top_shows_the_packaged_manifest():

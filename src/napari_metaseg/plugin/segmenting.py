@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_metaseg.datasets.normalise import Levels
     from napari_metaseg.packages.package import ModelPackage
     from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
+    from napari_metaseg.prediction.device import PrecisionName
     from napari_metaseg.prediction.request import GatesName
 
 
@@ -87,9 +88,10 @@ def pixel_size_of(condition: Condition) -> float | None:
 
 @dataclass(frozen=True)
 class DeviceFound:
-    """What the work runs on, in words."""
+    """What the work runs on, in words; `rounding` is what is to be said of bf16."""
 
     words: str
+    rounding: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,18 @@ class Segmenter:
     """A model made ready on a device, kept between runs. Used by one job at a time."""
 
     def __init__(
-        self, package: ModelPackage, device: str = "auto", gates: GatesName = "exact"
+        self,
+        package: ModelPackage,
+        device: str = "auto",
+        gates: GatesName = "exact",
+        precision: PrecisionName = "auto",
     ) -> None:
         self.package, self.device = package, device
         self.gates: GatesName = gates
+        self.precision: PrecisionName = precision
         self._predictor: Predictor | None = None
-        self._raw: LayerPlane | None = None
-        self._levels: Levels | None = None
+        self._rounding = ""
+        self._measured_last: tuple[LayerPlane, tuple[int, int], Levels] | None = None
 
     def run(
         self, tasks: Sequence[PlaneTask], refinement: Refinement, token: CancelToken
@@ -140,7 +147,7 @@ class Segmenter:
         """
         yield Progress(0, len(tasks), "starting")
         predictor = self._ready()
-        yield DeviceFound(device_words(predictor))
+        yield DeviceFound(device_words(predictor), self._rounding)
         notices: dict[str, None] = {}
         start = time.monotonic()
         for done, task in enumerate(tasks):
@@ -167,19 +174,28 @@ class Segmenter:
         return refined(found, refinement, task.pixel_size_um)
 
     def _measured(self, predictor: Predictor, task: PlaneTask) -> tuple[LayerPlane, Levels]:
-        """The plane of a region and its levels, which are kept until another plane's are needed."""
-        raw, levels = self._raw, self._levels
-        if raw is None or levels is None or raw.pixels is not task.pixels or raw.at != task.at:
-            self._raw = raw = LayerPlane(task.pixels, task.at)
-            self._levels = levels = predictor.levels(raw, task.condition)
+        """The plane of a region and its levels, which are kept until others are needed."""
+        raw = LayerPlane(task.pixels, task.at)
+        seen = predictor.shape_seen(raw.shape, task.condition)
+        kept = self._measured_last
+        if kept is not None and kept[0].pixels is task.pixels and kept[0].at == task.at:
+            raw = kept[0]
+            if kept[1] == seen:
+                return raw, kept[2]
+        levels = predictor.levels(raw, task.condition)
+        self._measured_last = raw, seen, levels
         return raw, levels
 
     def _ready(self) -> Predictor:
+        from napari_metaseg.prediction.precision import precision_notice
         from napari_metaseg.prediction.predictor import Predictor
 
         leave_a_core()
         if self._predictor is None:
-            self._predictor = Predictor(self.package, device=self.device, gates=self.gates)
+            self._predictor = Predictor(
+                self.package, device=self.device, gates=self.gates, precision=self.precision
+            )
+            self._rounding = precision_notice(self._predictor) or ""
         return self._predictor
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 from platformdirs import user_data_path
 
+from napari_metaseg.prediction.device import PrecisionName
 from napari_metaseg.prediction.refine import Refinement
 from napari_metaseg.prediction.request import GatesName
 
 _CUTS = fields(Refinement)
 EXACT = "whole image (exact)"
 """The first of the two choices in the manifest; the other is a sample."""
+FULL = "full (fp32)"
+"""The first of the two precisions in the manifest; the other is bf16."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,18 @@ class Preferences:
     model_folder: Path = Path()
     minutes: float = 2.0
     averages: str = EXACT
+    arithmetic: str = FULL
     refinement: Refinement = field(default_factory=Refinement)
 
     @property
     def gates(self) -> GatesName:
         """How the predictor averages large images."""
         return "exact" if self.averages == EXACT else "fast"
+
+    @property
+    def precision(self) -> PrecisionName:
+        """What the predictor computes in: a GPU chooses by itself unless bf16 is asked for."""
+        return "auto" if self.arithmetic == FULL else "bf16"
 
 
 def preferences() -> Preferences:
@@ -43,6 +52,7 @@ def preferences() -> Preferences:
         model_folder=Path(folder).expanduser() if folder else _default_folder(),
         minutes=float(stored.minutes),
         averages=str(stored.averages),
+        arithmetic=str(stored.arithmetic),
         refinement=Refinement(**{f.name: float(getattr(stored, f.name)) for f in _CUTS}),
     )
 

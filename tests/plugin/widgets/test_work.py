@@ -262,6 +262,18 @@ def test_how_large_images_are_averaged_is_a_preference(
         assert panel._segmenter._predictor.gates == gates
 
 
+def test_half_precision_is_a_preference_and_says_what_it_changes(
+    make_panel, trained, three_images, wait_for, monkeypatch
+):
+    panel = make_panel(SegmentWidget)
+    for arithmetic, said in (("full (fp32)", "Segmented."), ("half (bf16)", "of pixels change")):
+        chosen = Preferences(arithmetic=arithmetic)
+        monkeypatch.setattr("napari_metaseg.plugin.widgets.segment.preferences", lambda p=chosen: p)
+        panel.segment_this()
+        wait_for(lambda: not panel.busy)
+        assert said in panel.head.status.text
+
+
 def test_the_threshold_cuts_the_stored_probability_anew(
     make_panel, trained, three_images, viewer, wait_for
 ):

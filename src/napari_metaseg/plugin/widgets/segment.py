@@ -47,6 +47,7 @@ class SegmentWidget(Panel):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._segmenter: Segmenter | None = None
+        self._rounding = ""
         self._build()
         self._connect_parts()
         self._on_models()
@@ -179,8 +180,9 @@ class SegmentWidget(Panel):
         """The segmenter of the model in use, as the preferences stand now."""
         stored = preferences()
         kept = self._segmenter
-        if kept is None or (kept.device, kept.gates) != (stored.device, stored.gates):
-            self._segmenter = kept = Segmenter(model.package, stored.device, stored.gates)
+        wanted = (stored.device, stored.gates, stored.precision)
+        if kept is None or (kept.device, kept.gates, kept.precision) != wanted:
+            self._segmenter = kept = Segmenter(model.package, *wanted)
         return kept
 
     def _begin(self, words: str, work: Any) -> None:
@@ -195,7 +197,7 @@ class SegmentWidget(Panel):
             left = event.seconds_left
             self.progress.update_progress(event.done, event.total, event.message, left)
         elif isinstance(event, DeviceFound):
-            self.workspace.device = event.words
+            self.workspace.device, self._rounding = event.words, event.rounding
         elif isinstance(event, Notice):
             self.say(event.text, "busy")
         elif isinstance(event, PlaneDone):
@@ -226,7 +228,8 @@ class SegmentWidget(Panel):
         elif isinstance(result, tuple) and result:
             self.say("Segmented, but mind: " + "; ".join(map(plain, result)) + ".", "warn")
         else:
-            self.say("Segmented.", "good")
+            rounding = f" ({self._rounding})" if self._rounding else ""
+            self.say(f"Segmented{rounding}.", "good")
 
     def on_finished(self, outcome: str) -> None:
         """Make the widget usable again."""
