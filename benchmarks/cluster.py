@@ -15,8 +15,8 @@ from benchmarks.models import CONDITION, package
 from napari_metaseg.events import CancelToken
 from napari_metaseg.images.write import write_ome_tiff
 from napari_metaseg.packages.package import Sample, save_package
-from napari_metaseg.prediction.connection import local_cluster
-from napari_metaseg.prediction.job import predict_files
+from napari_metaseg.prediction.jobs.connection import local_cluster
+from napari_metaseg.prediction.jobs.job import predict_files
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import PredictionRequest
 

@@ -18,8 +18,8 @@ import sys, time
 from pathlib import Path
 from benchmarks.models import package
 from napari_metaseg.events import CancelToken
-from napari_metaseg.prediction.one_image import predict_image
-from napari_metaseg.prediction.plan import plan_tasks
+from napari_metaseg.prediction.jobs.one_image import predict_image
+from napari_metaseg.prediction.jobs.plan import plan_tasks
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import PredictionRequest
 

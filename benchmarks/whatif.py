@@ -16,8 +16,8 @@ from napari_metaseg.datasets.labels import convert_labels
 from napari_metaseg.datasets.plane_item import PlaneItem
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.package import ModelPackage, load_package
+from napari_metaseg.prediction.objects.refine import Refinement
 from napari_metaseg.prediction.predictor import Predictor
-from napari_metaseg.prediction.refine import Refinement
 from napari_metaseg.prediction.view import ArrayPlane
 from napari_metaseg.prediction.what_if import Place, WhatIf, quick_predictor
 from napari_metaseg.training.job import train
@@ -34,8 +34,8 @@ def whatif_512_ms(effort: Effort) -> Benchmark:
     A 512² region of a 2048² plane full of nuclei, with the network that is trained by default,
     after so many steps that it finds them. Every request is for a magnification that was not asked
     for before, so the network is folded anew. The first answer, which measures the plane, is not
-    counted; it is told as `first_ms`. The panel computes bf16 where the processor does; fp32 is told
-    beside it.
+    counted; it is told as `first_ms`. The panel computes bf16 where the processor does; fp32 is
+    told beside it.
     """
     bench = Benchmark(
         "whatif_512_ms", "ms", target=150.0, better="lower", sides={"panel": "the widget's worker"}

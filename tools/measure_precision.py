@@ -17,7 +17,7 @@ import numpy as np
 from napari_metaseg.acquisition.cohort import read_cohort
 from napari_metaseg.datasets.items import load_items
 from napari_metaseg.packages.package import load_package
-from napari_metaseg.prediction.instances import classes_from_probability
+from napari_metaseg.prediction.objects.instances import classes_from_probability
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.score import select_rows
 

@@ -10,7 +10,7 @@ import napari_metaseg
 from napari_metaseg.datasets.microscope.samples import SAMPLE_TITLES
 from napari_metaseg.plugin.reader import ENDINGS, get_reader
 from napari_metaseg.plugin.settings import Preferences
-from napari_metaseg.prediction.refine import Refinement
+from napari_metaseg.prediction.objects.refine import Refinement
 
 PACKAGED = Path(napari_metaseg.__file__).parent / "napari.yaml"
 

@@ -4,7 +4,7 @@ import pytest
 from napari_metaseg.acquisition.record import AcquisitionRecord, ChannelRecord, Field, PlaneRecord
 from napari_metaseg.events import CancelToken
 from napari_metaseg.images.write import write_ome_tiff
-from napari_metaseg.prediction.job import predict_files
+from napari_metaseg.prediction.jobs.job import predict_files
 from napari_metaseg.prediction.request import PredictionRequest
 
 

@@ -14,7 +14,7 @@ from napari_metaseg.networks.unet import build_network
 from napari_metaseg.packages.manifest import Canonical, Member, PackageManifest
 from napari_metaseg.packages.package import ModelPackage, load_package
 from napari_metaseg.prediction.engines.pytorch import TorchNetwork
-from napari_metaseg.prediction.instances import instances_from_classes
+from napari_metaseg.prediction.objects.instances import instances_from_classes
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.runner import NetworkRunner
 

@@ -6,8 +6,8 @@ from tests.prediction.test_predictor import CONDITIONS, package
 
 from napari_metaseg.errors import Cancelled, InputError
 from napari_metaseg.events import CancelToken
+from napari_metaseg.prediction.objects.refine import Refinement
 from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
-from napari_metaseg.prediction.refine import Refinement
 from napari_metaseg.prediction.view import ArrayPlane
 from napari_metaseg.prediction.what_if import (
     BOTH,

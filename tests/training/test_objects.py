@@ -13,7 +13,7 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.manifest import Canonical
 from napari_metaseg.packages.package import load_package, load_sample
-from napari_metaseg.prediction.job import predict_files
+from napari_metaseg.prediction.jobs.job import predict_files
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import EvaluationRequest, PredictionRequest
 from napari_metaseg.prediction.score import evaluate_package

@@ -103,7 +103,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, token: CancelToken) -> int:
     """Predict every image; those finished before a Ctrl-C are kept."""
-    from napari_metaseg.prediction.job import predict_files
+    from napari_metaseg.prediction.jobs.job import predict_files
     from napari_metaseg.prediction.request import PredictionRequest, parse_settings
 
     request = checked(

@@ -34,8 +34,8 @@ from napari_metaseg.inspection.sweep import (
 )
 from napari_metaseg.networks.unet import ConditionedUNet
 from napari_metaseg.packages.package import ModelPackage, Sample
-from napari_metaseg.prediction.instances import classes_from_probability
 from napari_metaseg.prediction.members import member_weights
+from napari_metaseg.prediction.objects.instances import classes_from_probability
 from napari_metaseg.prediction.predictor import Predictor
 
 _SIDE_PX = 256

@@ -11,9 +11,9 @@ from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.events import CancelToken
 from napari_metaseg.plugin.jobs import Job
 from napari_metaseg.plugin.latest import Latest
-from napari_metaseg.plugin.segmenting import device_words, take_every_core
+from napari_metaseg.plugin.segmenting import device_words
 from napari_metaseg.plugin.workspace import Workspace
-from napari_metaseg.prediction.refine import Refinement
+from napari_metaseg.prediction.objects.refine import Refinement
 
 if TYPE_CHECKING:
     from napari_metaseg.packages.package import ModelPackage
@@ -81,7 +81,6 @@ class Asker(QObject):
 
     def _answer(self, question: Question, token: CancelToken) -> Answer:
         """The answer; in the thread that serves."""
-        take_every_core()
         made = self._made
         if made is None or made[0] is not question.model:
             made = self._made = (question.model, self._ready(question.model))

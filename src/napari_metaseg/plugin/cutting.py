@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_metaseg.events import CancelToken
 from napari_metaseg.plugin.layers import PlaneIndex
 from napari_metaseg.plugin.regions import Region
-from napari_metaseg.prediction.refine import Refinement, refine
+from napari_metaseg.prediction.objects.refine import Refinement, refine
 
 
 @dataclass(frozen=True)

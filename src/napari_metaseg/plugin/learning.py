@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +165,6 @@ def _train(
     from napari_metaseg.prediction.device import device_label, resolve_device
     from napari_metaseg.training.job import train
 
-    _take_every_core()
     yield DeviceFound(device_label(resolve_device(request.device)))
     shown = preview_item(preview) if preview is not None else None
     result = yield from train(request, items, out, token, preview=shown)
@@ -175,16 +173,6 @@ def _train(
         yield last_preview(package, shown, request.device)
     model = LoadedModel(package.manifest.name, result.package, package)
     return Trained(model, result.best_score, result.finished)
-
-
-def _take_every_core() -> None:
-    """Let PyTorch train on all processor cores, whatever predictions have left it.
-
-    The window stays quick beside it, and a training on two cores is half as long (docs/adr/0007).
-    """
-    import torch
-
-    torch.set_num_threads(os.cpu_count() or 1)
 
 
 def make_request(settings: dict[str, Any]) -> TrainingRequest:

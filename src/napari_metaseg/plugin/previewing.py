@@ -76,7 +76,7 @@ class PreviewLayer:
 
     def show(self, probability: NDArray[np.float32]) -> bool:
         """Show the mask of a probability (K, Y, X); False where the layer was deleted."""
-        from napari_metaseg.prediction.instances import classes_from_probability
+        from napari_metaseg.prediction.objects.instances import classes_from_probability
 
         if self.layer not in self._viewer.layers:
             return False

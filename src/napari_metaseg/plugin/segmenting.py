@@ -5,7 +5,6 @@ A part of a plane is normalised as the whole of it is, so that it equals the sam
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -21,15 +20,15 @@ from napari_metaseg.plugin import known, layers
 from napari_metaseg.plugin.layers import PlaneIndex
 from napari_metaseg.plugin.regions import Region
 from napari_metaseg.plugin.workspace import LoadedModel
-from napari_metaseg.prediction.refine import Refinement, refined
+from napari_metaseg.prediction.objects.refine import Refinement, refined
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_metaseg.datasets.normalise import Levels
     from napari_metaseg.packages.package import ModelPackage
-    from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
     from napari_metaseg.prediction.device import PrecisionName
+    from napari_metaseg.prediction.predictor import PlanePrediction, Predictor
     from napari_metaseg.prediction.request import GatesName
 
 
@@ -190,31 +189,12 @@ class Segmenter:
         from napari_metaseg.prediction.precision import precision_notice
         from napari_metaseg.prediction.predictor import Predictor
 
-        leave_a_core()
         if self._predictor is None:
             self._predictor = Predictor(
                 self.package, device=self.device, gates=self.gates, precision=self.precision
             )
             self._rounding = precision_notice(self._predictor) or ""
         return self._predictor
-
-
-def leave_a_core() -> None:
-    """Let PyTorch use all processor cores but one, which draws the window.
-
-    Its threads wait for each other by spinning: with a thread on every core, each time the window
-    takes a core all of them stand still.
-    """
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-
-
-def take_every_core() -> None:
-    """Let PyTorch use all processor cores, for moments that the window can wait."""
-    import torch
-
-    torch.set_num_threads(os.cpu_count() or 1)
 
 
 def device_words(predictor: Predictor) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from napari_metaseg.prediction.device import PrecisionName
-from napari_metaseg.prediction.refine import Refinement
+from napari_metaseg.prediction.objects.refine import Refinement
 from napari_metaseg.prediction.request import GatesName
 
 _CUTS = fields(Refinement)

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QWidget
 from napari_metaseg.plugin.history import History
 from napari_metaseg.plugin.jobs import Job, Work
 from napari_metaseg.plugin.settings import preferences, remember_refinement
-from napari_metaseg.prediction.refine import Refinement
+from napari_metaseg.prediction.objects.refine import Refinement
 
 if TYPE_CHECKING:
     from napari_metaseg.packages.package import ModelPackage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_metaseg.errors import InputError
 from napari_metaseg.packages.package import ModelPackage, load_sample
-from napari_metaseg.prediction.instances import classes_from_probability
+from napari_metaseg.prediction.objects.instances import classes_from_probability
 from napari_metaseg.prediction.predictor import Predictor
 
 

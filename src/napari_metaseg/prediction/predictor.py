@@ -16,8 +16,11 @@ from napari_metaseg.errors import InputError
 from napari_metaseg.events import CancelToken
 from napari_metaseg.packages.package import ModelPackage
 from napari_metaseg.prediction.device import EngineName, resolve_device, resolve_precision
-from napari_metaseg.prediction.instances import classes_from_probability, instances_from_classes
 from napari_metaseg.prediction.members import member_notices
+from napari_metaseg.prediction.objects.instances import (
+    classes_from_probability,
+    instances_from_classes,
+)
 from napari_metaseg.prediction.request import GatesName
 from napari_metaseg.prediction.runner import OnTile
 from napari_metaseg.prediction.scale import canonical_factor, canonical_notices

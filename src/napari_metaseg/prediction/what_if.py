@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_metaseg.acquisition.condition import Condition
 from napari_metaseg.events import CancelToken
-from napari_metaseg.prediction.refine import Refinement, cut_again, refined
+from napari_metaseg.prediction.objects.refine import Refinement, cut_again, refined
 from napari_metaseg.prediction.scale import canonical_factor
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from napari_metaseg.datasets.items import PlaneItem
 from napari_metaseg.datasets.left_out import UnreadablePlane, read_plane
 from napari_metaseg.evaluation.overlap import dice
 from napari_metaseg.events import CancelToken
-from napari_metaseg.prediction.instances import classes_from_probability
+from napari_metaseg.prediction.objects.instances import classes_from_probability
 from napari_metaseg.prediction.predictor import Predictor
 
 

@@ -19,8 +19,8 @@ from napari_metaseg.plugin.widgets import style, what_if
 from napari_metaseg.plugin.widgets.marked_slider import MarkedSlider
 from napari_metaseg.plugin.widgets.what_if import WhatIfWidget
 from napari_metaseg.plugin.workspace import LoadedModel, workspace_of
+from napari_metaseg.prediction.objects.refine import Refinement
 from napari_metaseg.prediction.predictor import PlanePrediction
-from napari_metaseg.prediction.refine import Refinement
 
 FIELDS = ("magnification", "pixel_size_um", "modality", "plane_offset_um")
 

@@ -14,7 +14,7 @@ from napari_metaseg.plugin.widgets.score import ScoreWidget
 from napari_metaseg.plugin.widgets.segment import SegmentWidget
 from napari_metaseg.plugin.widgets.train import TrainWidget
 from napari_metaseg.plugin.workspace import workspace_of
-from napari_metaseg.prediction.refine import Refinement
+from napari_metaseg.prediction.objects.refine import Refinement
 
 
 def tiny(train, steps=3):

@@ -17,7 +17,7 @@ from napari_metaseg.plugin.jobs import Job
 from napari_metaseg.plugin.segmenting import pixel_size_of
 from napari_metaseg.plugin.widgets.parts import column, label, row, tool_button
 from napari_metaseg.plugin.workspace import Workspace
-from napari_metaseg.prediction.refine import Refinement
+from napari_metaseg.prediction.objects.refine import Refinement
 
 _CUT_AFTER_MS = 60
 
