@@ -99,3 +99,18 @@ def test_a_folded_network_runs_in_bfloat16(small_network, batch, method):
         logits = folded(x)
     assert logits.dtype == torch.bfloat16
     assert (logits.float() - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+@torch.inference_mode()
+def test_what_becomes_of_the_network_later_does_not_change_the_folded_one(
+    small_network, batch, upsampling
+):
+    x, metadata = batch
+    network = small_network("film", upsampling=upsampling)
+    folded = fold(network, metadata[0])
+    before = folded(x)
+    for parameter in network.parameters():
+        parameter.add_(1.0)
+    assert torch.equal(folded(x), before)
+    assert all(parameter.requires_grad for parameter in network.parameters())

@@ -105,8 +105,8 @@ def fold(network: ConditionedUNet, m: Tensor, *, plane: Tensor | None = None) ->
     plane agree with the whole; `InputError` without it. A plane too large for one pass is folded
     for with `SteppedFold`. The network itself is left as it was.
     """
-    network = copy.deepcopy(network).eval().requires_grad_(False)
     if plane is not None:
+        network = copy.deepcopy(network).eval().requires_grad_(False)
         # The pass over the whole plane is the costly part: channels last is faster on CPUs.
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     probe = next(network.parameters()).new_zeros(1)
@@ -133,7 +133,7 @@ def fold_around_gates(network: ConditionedUNet, m: Tensor) -> FoldedUNet | None:
 
 
 def assemble(network: ConditionedUNet, found: Constants) -> FoldedUNet:
-    """The plain network of all constants of `network`'s parts; it shares the upsamplings."""
+    """The plain network of all constants of `network`'s parts."""
 
     def stage(module: nn.Module) -> FoldedStage:
         assert isinstance(module, Stage)
@@ -142,7 +142,7 @@ def assemble(network: ConditionedUNet, found: Constants) -> FoldedUNet:
     return FoldedUNet(
         [stage(module) for module in network.encoder],
         stage(network.bottleneck),
-        list(network.ups),
+        [copy.deepcopy(up).requires_grad_(False) for up in network.ups],
         [stage(module) for module in network.decoder],
         FoldedHead(found.head),
     ).eval()

@@ -15,7 +15,7 @@ import torch
 from napari_metaseg.errors import InputError
 from napari_metaseg.files import atomic_path
 from napari_metaseg.networks.config import NetworkConfig
-from napari_metaseg.networks.fold import FoldedUNet, fold
+from napari_metaseg.networks.fold import fold
 from napari_metaseg.networks.lean import Window
 from napari_metaseg.networks.receptive import halo
 from napari_metaseg.networks.unet import build_network
@@ -61,21 +61,18 @@ def _is_faster(fast: Engine, plain: TorchEngine, config: NetworkConfig) -> bool:
     known = _remembered()
     if key not in known:
         alike = config.model_copy(update={"method": "none", "metadata_size": 0, "head_columns": ()})
-        network = fold(build_network(alike, seed=0), torch.zeros(0))
-        seconds = _seconds_a_pixel((fast, plain), config, network)
+        seconds = _seconds_a_pixel((fast, plain), alike)
         known[key] = seconds[0] < _FASTER * seconds[1]
         _remember(known)
     return known[key]
 
 
-def _seconds_a_pixel(
-    engines: Sequence[Engine], config: NetworkConfig, network: FoldedUNet
-) -> list[float]:
+def _seconds_a_pixel(engines: Sequence[Engine], config: NetworkConfig) -> list[float]:
     """The least that each engine takes for a kept pixel of a tile that suits it.
 
     They take turns for about a second, so that other work on the computer disturbs them alike.
     """
-    sides = [_Side(engine, config, network) for engine in engines]
+    sides = [_Side(engine, config) for engine in engines]
     end = time.perf_counter() + _SECONDS
     least = [side.seconds_a_pixel() for side in sides]
     while time.perf_counter() < end:
@@ -84,14 +81,15 @@ def _seconds_a_pixel(
 
 
 class _Side:
-    """One engine and one tile that suits it; making it ready is not measured."""
+    """One engine with an untrained network and a tile that suits it, made ready beforehand."""
 
-    def __init__(self, engine: Engine, config: NetworkConfig, network: FoldedUNet) -> None:
+    def __init__(self, engine: Engine, config: NetworkConfig) -> None:
         around, kept = halo(config), engine.tile_px(config.width) // 2
         kept += -kept % config.stride
         side = kept + 2 * around
         self._tile = np.zeros((config.in_channels, side, side), np.float32)
         self._keep = Window((around, around + kept), (around, around + kept))
+        network = fold(build_network(config, seed=0), torch.zeros(0))
         self._loaded, self._pixels = engine.load(network), kept**2
         self.seconds_a_pixel()
 

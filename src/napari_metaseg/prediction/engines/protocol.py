@@ -41,4 +41,4 @@ class Engine(Protocol):
         """The side up to which a plane is best taken as one tile."""
 
     def load(self, network: FoldedUNet) -> Loaded:
-        """Make a folded network (float32, on the CPU) ready."""
+        """Make a folded network (float32, on the CPU) ready, which is the engine's from then on."""

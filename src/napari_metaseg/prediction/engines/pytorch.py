@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -33,12 +32,12 @@ class TorchEngine:
         return self.tile_px(width)
 
     def load(self, network: FoldedUNet) -> TorchNetwork:
-        """Rearrange the network where that spares work, and copy it to the device."""
+        """Rearrange the network where that spares work, and move it to the device."""
         return self.hold(lean(network) or network)
 
     def hold(self, network: nn.Module) -> TorchNetwork:
-        """Copy a network as it is; it is called with the tile alone, or with what to keep, too."""
-        moved: nn.Module = copy.deepcopy(network).to(  # type: ignore[call-overload]
+        """Move a network as it is; it is called with the tile alone, or with what to keep, too."""
+        moved: nn.Module = network.to(  # type: ignore[call-overload]
             self.device, self.dtype, memory_format=torch.channels_last
         )
         return TorchNetwork(moved, self.device, self.dtype)
