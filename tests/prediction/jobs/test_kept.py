@@ -44,6 +44,17 @@ def test_results_do_not_depend_on_tiles_so_they_are_kept(small_package, images, 
     assert not computed(run(small_package, tmp_path / "out", images, tile_px=64)[1])
 
 
+def test_what_bf16_changes_is_said_where_something_is_computed(
+    small_package, images, tmp_path, run
+):
+    said = [
+        [e.text for e in run(small_package, tmp_path / "out", images, precision="bf16")[1]
+         if isinstance(e, Notice) and "of pixels change" in e.text]
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [len(texts) for texts in said] == [1, 0]
+
+
 def changed_image(images, out):
     pixels = np.random.default_rng(9).integers(0, 999, (40, 48), dtype=np.uint16)
     write_ome_tiff(images / "b.ome.tif", pixels, "YX", None)

@@ -76,7 +76,7 @@ def _here(
 ) -> Generator[Event | Outcome, None, None]:
     """Compute one image after the other in this process."""
     predictor, clock = setup.predictor(package), JobClock(tasks)
-    rounding = precision_notice(predictor)
+    rounding = precision_notice(predictor) if tasks else None
     if rounding:
         yield Notice(rounding, concerns=False)
     for task in tasks:
