@@ -1,4 +1,4 @@
-"""What a GPU makes of training: `python -m benchmarks.gpu [--study] [--out gpu.json]`.
+"""What a GPU makes of training and prediction: `python -m benchmarks.gpu [--study] [--out gpu.json]`.
 
 Not run where this project is developed unless a GPU is at hand. Sides alternate in one process.
 """
@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.gpu_prediction import predict_vs_network
 from benchmarks.measure import alternate, machine, quantiles
 from benchmarks.training import a_plan, changed
 from napari_metaseg.events import CancelToken
@@ -48,6 +49,8 @@ def main() -> None:
         found[name] = _measure(size)
         print(json.dumps({name: found[name]}, indent=1), flush=True)
         arguments.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    found["predict_vs_network"] = predict_vs_network()
+    arguments.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     if arguments.study:
         found["study_s"] = _study_seconds()
         arguments.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
