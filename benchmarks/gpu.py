@@ -1,4 +1,4 @@
-"""What a GPU makes of training and prediction: `python -m benchmarks.gpu [--study] [--out gpu.json]`.
+"""What a GPU makes of it all: `python -m benchmarks.gpu [--study] [--out gpu.json]`.
 
 Not run where this project is developed unless a GPU is at hand. Sides alternate in one process.
 """
