@@ -266,12 +266,13 @@ def test_half_precision_is_a_preference_and_says_what_it_changes(
     make_panel, trained, three_images, wait_for, monkeypatch
 ):
     panel = make_panel(SegmentWidget)
-    for arithmetic, said in (("full (fp32)", "Segmented."), ("half (bf16)", "of pixels change")):
+    for arithmetic, rounded in (("full (fp32)", False), ("half (bf16)", True)):
         chosen = Preferences(arithmetic=arithmetic)
         monkeypatch.setattr("napari_metaseg.plugin.widgets.segment.preferences", lambda p=chosen: p)
         panel.segment_this()
         wait_for(lambda: not panel.busy)
-        assert said in panel.head.status.text
+        assert panel.head.status.text.startswith("Segmented")
+        assert ("of pixels change" in panel.head.status.text) == rounded
 
 
 def test_the_threshold_cuts_the_stored_probability_anew(

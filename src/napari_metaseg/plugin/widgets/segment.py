@@ -225,11 +225,12 @@ class SegmentWidget(Panel):
         if isinstance(result, LoadedModel):
             self.workspace.add_model(result)
             self.say(f"{result.name} is ready.", "good")
-        elif isinstance(result, tuple) and result:
-            self.say("Segmented, but mind: " + "; ".join(map(plain, result)) + ".", "warn")
+            return
+        done = f"Segmented ({self._rounding})" if self._rounding else "Segmented"
+        if isinstance(result, tuple) and result:
+            self.say(f"{done}, but mind: {'; '.join(map(plain, result))}.", "warn")
         else:
-            rounding = f" ({self._rounding})" if self._rounding else ""
-            self.say(f"Segmented{rounding}.", "good")
+            self.say(f"{done}.", "good")
 
     def on_finished(self, outcome: str) -> None:
         """Make the widget usable again."""
