@@ -67,6 +67,7 @@ def test_a_region_of_a_long_imagej_stack_is_read_from_its_block(tmp_path):
 
 
 def test_a_region_of_an_ome_zarr_reads_its_chunks_alone(tmp_path):
+    pytest.importorskip("ome_zarr")
     pixels = RNG.integers(0, 9999, (2, 1500, 1100)).astype(np.uint16)
     write_zarr_image(tmp_path / "a.ome.zarr", pixels, "CYX")
     image = open_image(tmp_path / "a.ome.zarr")
