@@ -10,11 +10,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from napari_metaseg import __version__
 from napari_metaseg.events import CancelToken, Event
 from napari_metaseg.files import atomic_path
 from napari_metaseg.images.stamps import size_of
-from napari_metaseg.packages.manifest import PackageManifest
 from napari_metaseg.prediction.jobs.one_image import predict_image
 from napari_metaseg.prediction.jobs.plan import ImageTask
 from napari_metaseg.prediction.jobs.results import PredictionEntry
@@ -82,15 +80,6 @@ class FinishedImages:
 @cache
 def _adapter() -> TypeAdapter[_Note]:
     return TypeAdapter(_Note)
-
-
-def digest_of(manifest: PackageManifest, *settings: str) -> str:
-    """A digest of a model, this version and the settings that change results.
-
-    The manifest holds the checksums of the weights, which were compared when they were loaded.
-    """
-    parts = (__version__, *settings, manifest.model_dump_json())
-    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def predict_and_note(

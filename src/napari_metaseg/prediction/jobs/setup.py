@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from napari_metaseg.packages.package import ModelPackage, find_package
 from napari_metaseg.prediction.device import EngineName, resolve_device, resolve_precision
-from napari_metaseg.prediction.jobs.kept import FOLDER, FinishedImages, digest_of
+from napari_metaseg.prediction.jobs.kept import FOLDER, FinishedImages
+from napari_metaseg.prediction.jobs.made_with import digest_of
 from napari_metaseg.prediction.predictor import Predictor
 from napari_metaseg.prediction.request import GatesName, PredictionRequest
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from napari_metaseg import __version__
 from napari_metaseg.datasets.normalise import Levels
 from napari_metaseg.errors import InputError
 from napari_metaseg.prediction.jobs.large.grid import DiskGrid
 from napari_metaseg.prediction.jobs.large.journal import Journal
 from napari_metaseg.prediction.jobs.large.plane import LargePlane
+from napari_metaseg.prediction.jobs.made_with import digest_of
 from napari_metaseg.prediction.jobs.plan import ImageTask
 from napari_metaseg.prediction.jobs.results import Content
 from napari_metaseg.prediction.predictor import Predictor
@@ -137,9 +136,7 @@ def edges(place: Place) -> tuple[int, int, int, int]:
 def _key(predictor: Predictor, task: ImageTask) -> str:
     """What changes with the image, its metadata, the model and the settings."""
     settings = (predictor.device.type, str(predictor.dtype), predictor.gates, predictor.engine)
-    model = predictor.package.manifest.model_dump_json()
-    parts = (__version__, *settings, model, task.to_json())
-    return sha256("\n".join(parts).encode()).hexdigest()
+    return digest_of(predictor.package.manifest, *settings, task.to_json())
 
 
 def _taken(folder: Path) -> int:
